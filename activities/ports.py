@@ -1,0 +1,409 @@
+"""The ports: everything that activities need from the world, as Protocols.
+
+Adapters in ``activities/adapters`` implement them; ``worker.py`` wires them. Errors of a port are ``EvercertError``s with
+our own sentences. Methods say what repeating does, because every activity may run twice, also at the same time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.inventory import (
+    AccountRecord,
+    ActRecord,
+    ActState,
+    AuditEvent,
+    CertificateRecord,
+    DnsAccountRecord,
+    Installation,
+    KeyRecord,
+    Look,
+    NewOrder,
+    NewVersion,
+    OrderChange,
+    OrderRecord,
+    StoredProof,
+    VersionRecord,
+)
+from domain.product import Product
+from domain.seller import Money, Placement, ProofRecord, SellerOrder
+
+
+class Clock(Protocol):
+    """The only clock. In time-skipping tests it follows Temporal's test server."""
+
+    async def now(self) -> datetime:
+        """Return the present instant, aware, UTC."""
+        ...
+
+
+class SendGate(Protocol):
+    """Asked immediately before the first byte of a request body that may cost money leaves the process."""
+
+    def may_send(self) -> bool:
+        """Tell whether deadline and clocks still allow it. False: nothing is sent."""
+        ...
+
+
+class Seller(Protocol):
+    """One account at the seller. Reads may be repeated at will; ``place`` may not.
+
+    Every method raises ``Refused('auth-rejected')`` when the credential is turned down, ``Unavailable`` when the seller
+    cannot be asked or throttles (``retry_after`` set where it says so), ``Refused(…)`` for what it definitely refused.
+    """
+
+    async def check_credentials(self) -> None:
+        """Ask the seller whether the credential is good. Raises ``Refused('auth-rejected')`` or ``Unavailable``."""
+        ...
+
+    async def products(self, code: str = "") -> tuple[Product, ...]:
+        """Return the catalogue with this account's prices; ``code`` narrows it to one product."""
+        ...
+
+    async def validate(self, placement: Placement) -> None:
+        """Let the seller check a placement; nothing is placed. Raises ``Refused('order-parameters-refused')``."""
+        ...
+
+    async def place(self, placement: Placement, gate: SendGate) -> SellerOrder:
+        """Buy, once. Never retried in here.
+
+        Returns:
+            The order, when the seller's answer says so.
+
+        Raises:
+            NotSent: nothing left the process (connect or TLS failed, gate shut).
+            Refused: the seller definitely refused before an order existed (``auth-rejected``,
+                ``seller-payment-required``, ``order-parameters-refused``, ``product-refused``).
+            Ambiguous: anything else (``purchase-outcome-unknown``): the order must be looked up.
+        """
+        ...
+
+    async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
+        """Look one order up; None only for the positively recognised *unknown order* answer.
+
+        Raises:
+            Unavailable: also ``seller-answer-changed`` when the answer has a shape that is not known.
+        """
+        ...
+
+    async def list_orders(self, *, since: datetime, page: int = 1) -> tuple[SellerOrder, ...]:
+        """Return one page (1-based, up to 100) of orders bought since then; empty past the end."""
+        ...
+
+    async def download(self, seller_order_id: str) -> tuple[str, ...]:
+        """Return all certificates of the order as PEM texts, one CERTIFICATE block each, in no useful order.
+
+        Raises:
+            NotYet: ``download-unavailable`` when there is none to be had yet.
+        """
+        ...
+
+
+class Sellers(Protocol):
+    """Opens accounts by name; reads the sealed token anew each time, so that a rotation counts at the next call."""
+
+    async def open(self, account: str) -> Seller:
+        """Return the seller as that account sees it. Raises ``InvalidRequest('account-not-found')``."""
+        ...
+
+
+class DnsPublisher(Protocol):
+    """Writes proof records. Other values on the same name survive; absence is success for a withdrawal."""
+
+    async def check_access(self, owner: str) -> str:
+        """Prove that a record at ``owner`` could be written (write and remove a throw-away record); return the zone.
+
+        Raises ``Refused('dns-no-write-access')``, ``InvalidRequest('dns-zone-not-found')``, ``Unavailable('dns-unreachable')``.
+        """
+        ...
+
+    async def publish(self, record: ProofRecord) -> None:
+        """Add the record and read it back at the server written to. Repeating is success.
+
+        Raises ``Refused('dns-conflict')`` when something else stands there (nothing is written), or as ``check_access``.
+        """
+        ...
+
+    async def withdraw(self, record: ProofRecord) -> None:
+        """Remove exactly this value. Repeating, and absence, are success."""
+        ...
+
+
+class DnsPublishers(Protocol):
+    """Opens DNS accounts by name."""
+
+    async def open(self, dns_account: str) -> DnsPublisher:
+        """Return a publisher. Raises ``InvalidRequest('dns-account-not-found')``."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """What one authoritative server answers for a proof record: ``seen`` or the reason why not, for people."""
+
+    server: str
+    seen: bool
+    detail: str
+
+
+class DnsResolver(Protocol):
+    """Looks at DNS as the CA would: at the authoritative servers, without a cache."""
+
+    async def views(self, record: ProofRecord, dns_account: str) -> tuple[ServerView, ...]:
+        """Ask every authoritative server of the record's zone. Raises ``Unavailable('dns-unreachable')`` if none answers."""
+        ...
+
+
+@dataclass(frozen=True)
+class MadeKey:
+    """A new key: ``private_key`` is PKCS#8 DER and must be sealed at once; ``csr`` is PEM."""
+
+    private_key: bytes
+    csr: str
+    spki_sha256: str
+
+    def __repr__(self) -> str:
+        return f"MadeKey(spki_sha256={self.spki_sha256!r})"
+
+
+class X509(Protocol):
+    """Keys, requests and certificates."""
+
+    async def make_key(self, algorithm: str, size: int, names: Sequence[str]) -> MadeKey:
+        """Make a key and a CSR for the names (common name first). RSA keys are made in a thread."""
+        ...
+
+    def read_issued(self, pems: Sequence[str], *, spki_sha256: str) -> tuple[str, str]:
+        """Find the leaf by its public key and put the chain in order; return (leaf PEM, chain PEM, issuer first).
+
+        Falls back to the only non-CA certificate when none carries the key, so that quarantine can show it.
+        Raises ``NotYet('download-unavailable')`` when there is no leaf at all.
+        """
+        ...
+
+    def describe(self, leaf: str, chain: str) -> NewVersion:
+        """Return the facts of a leaf; order, certificate and key id are left empty."""
+        ...
+
+    def problems(
+        self, leaf: str, chain: str, *, names: Sequence[str], spki_sha256: str, now: datetime, roots: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return what is wrong with a leaf: ``name: …``, ``key: …``, ``chain: …``, ``dates: …``; empty when all is right.
+
+        ``roots`` are PEM trust anchors of a sandbox account; empty means the public trust store of the system.
+        """
+        ...
+
+
+class KeyVault(Protocol):
+    """Seals secrets: a fresh data key each (AES-256-GCM), wrapped by the key-encryption key."""
+
+    def seal(self, plaintext: bytes, *, row_id: str, purpose: str) -> bytes:
+        """Return the sealed form; bound to row and purpose, so that it opens nowhere else."""
+        ...
+
+    def unseal(self, sealed: bytes, *, row_id: str, purpose: str) -> bytes:
+        """Return the plain form. Raises ``Misconfigured('master-key-wrong')``."""
+        ...
+
+
+class Inventory(Protocol):
+    """The record of orders, certificates, keys and accounts. Each method is one transaction with its audit rows."""
+
+    # installation
+    async def installation(self) -> Installation:
+        """Return the installation row. Raises ``Misconfigured('db-upgrade-needed')`` for another schema."""
+        ...
+
+    async def bind_installation(
+        self, *, namespace: str, cluster_id: str, key_check: bytes, now: datetime
+    ) -> Installation:
+        """Write what is still empty of the three; values already there are left alone and returned."""
+        ...
+
+    # configured objects
+    async def add_account(self, account: AccountRecord, sealed_token: bytes, event: AuditEvent) -> None:
+        """Add; raises ``InvalidRequest('name-taken')``."""
+        ...
+
+    async def account(self, name: str) -> AccountRecord | None:
+        """Return the account, or None."""
+        ...
+
+    async def accounts(self) -> tuple[AccountRecord, ...]:
+        """Return all accounts, by name."""
+        ...
+
+    async def park_account(self, name: str, code: str, event: AuditEvent) -> bool:
+        """Flag the account; its activities wait. False when it was parked already."""
+        ...
+
+    async def release_account(self, name: str, event: AuditEvent) -> bool:
+        """Take the flag away. False when there was none."""
+        ...
+
+    async def add_dns_account(self, account: DnsAccountRecord, sealed_secret: bytes, event: AuditEvent) -> None:
+        """Add; raises ``InvalidRequest('name-taken')``."""
+        ...
+
+    async def dns_account(self, name: str) -> DnsAccountRecord | None:
+        """Return the DNS account, or None."""
+        ...
+
+    async def dns_accounts(self) -> tuple[DnsAccountRecord, ...]:
+        """Return all DNS accounts, by name."""
+        ...
+
+    async def sealed_secret(self, secret_id: str) -> bytes:
+        """Return a sealed secret. Raises ``InvariantBroken('secret-missing')``."""
+        ...
+
+    async def replace_secret(self, secret_id: str, sealed: bytes, event: AuditEvent) -> None:
+        """Put a new sealed value in the place of the old one (rotation)."""
+        ...
+
+    # catalogue
+    async def save_products(self, account: str, products: Sequence[Product]) -> None:
+        """Store what the seller told, with its time; upsert by account and code."""
+        ...
+
+    async def products(self, account: str) -> tuple[Product, ...]:
+        """Return the stored catalogue of the account."""
+        ...
+
+    # orders and acts
+    async def open_order(self, order: NewOrder, now: datetime) -> OrderRecord:
+        """Add the order in state ``checking``, with its audit row; returns the existing row when repeated."""
+        ...
+
+    async def order(self, order_id: str) -> OrderRecord | None:
+        """Return the order, or None."""
+        ...
+
+    async def orders(
+        self, *, name: str = "", account: str = "", state: str = "", limit: int = 200
+    ) -> tuple[OrderRecord, ...]:
+        """Return orders, newest first."""
+        ...
+
+    async def change_order(
+        self, order_id: str, change: OrderChange, event: AuditEvent | None, now: datetime
+    ) -> OrderRecord:
+        """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
+
+        Repeating gives the same. Raises ``InvariantBroken('order-missing')``.
+        """
+        ...
+
+    async def write_look(self, order_id: str, look: Look) -> None:
+        """Remember the last look of the poll."""
+        ...
+
+    async def open_orders_like(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the ids of orders that hold this open fingerprint (``domain.purchase.fingerprint``)."""
+        ...
+
+    async def issued_orders_like(self, fingerprint: str) -> tuple[OrderRecord, ...]:
+        """Return issued orders of an equal request, newest first."""
+        ...
+
+    async def order_with_request_id(self, account: str, request_id: str) -> OrderRecord | None:
+        """Return the order that holds this request id as its reservation, whatever its state."""
+        ...
+
+    async def reserve(
+        self, order_id: str, *, fingerprint: str | None, owner: str, price: Money, body_hash: str, now: datetime
+    ) -> ActRecord:
+        """Take all unique keys and write the intention to buy (state ``reserved``), in one transaction.
+
+        Repeating by the same owner returns the act as it stands. Raises ``InvalidRequest`` with ``duplicate-order`` (its
+        message names the other order), ``request-id-reused``, or ``Refused('act-in-progress')`` for another owner.
+        """
+        ...
+
+    async def act(self, act_id: str) -> ActRecord | None:
+        """Return the act, or None."""
+        ...
+
+    async def change_act(
+        self,
+        act_id: str,
+        *,
+        seen: ActState,
+        fence: int,
+        to: ActState,
+        changes: ActRecord | None,
+        event: AuditEvent,
+        now: datetime,
+    ) -> ActRecord | None:
+        """Compare-and-set: ``UPDATE … SET fence=fence+1 WHERE act_id, state, fence`` must hit one row; None if it did not.
+
+        Of ``changes`` the fields ``send_deadline``, ``sender``, ``seller_order_id``, ``charged``, ``error_code`` and
+        ``body_hash`` are taken. ``rejected`` frees the open fingerprint and the request id stays taken.
+        """
+        ...
+
+    # keys
+    async def put_key(self, key: KeyRecord, sealed_key: bytes, now: datetime) -> KeyRecord:
+        """Add the key of an order version; returns the one that is there when repeated."""
+        ...
+
+    async def key(self, key_id: str) -> KeyRecord | None:
+        """Return the key's record, or None."""
+        ...
+
+    async def sealed_key(self, key_id: str) -> bytes:
+        """Return the sealed private key. Raises ``InvariantBroken('key-missing')``."""
+        ...
+
+    # proof
+    async def save_proof(self, order_id: str, records: Sequence[ProofRecord]) -> None:
+        """Remember what must be published; upsert by order, owner, type and value."""
+        ...
+
+    async def proof(self, order_id: str) -> tuple[StoredProof, ...]:
+        """Return the proof records of an order."""
+        ...
+
+    async def mark_proof(self, order_id: str, record: ProofRecord, *, published: bool, now: datetime) -> None:
+        """Remember that a record was published (True) or withdrawn (False)."""
+        ...
+
+    # certificates
+    async def store_version(self, version: NewVersion, now: datetime) -> VersionRecord:
+        """Keep a collected leaf as candidate, or as quarantined when it has problems; upsert by order and serial."""
+        ...
+
+    async def make_current(self, order_id: str, serial: str, event: AuditEvent, now: datetime) -> VersionRecord:
+        """Give the candidate the next number and make it current, the former one superseded; repeating gives the same."""
+        ...
+
+    async def certificate(self, certificate_id: str) -> CertificateRecord | None:
+        """Return the certificate with its current version, or None."""
+        ...
+
+    async def certificates(self, *, name: str = "", limit: int = 200) -> tuple[CertificateRecord, ...]:
+        """Return certificates, by common name."""
+        ...
+
+    async def versions(self, certificate_id: str) -> tuple[VersionRecord, ...]:
+        """Return all versions of a certificate, quarantined ones included, newest first."""
+        ...
+
+    # audit
+    async def append_audit(self, event: AuditEvent) -> None:
+        """Write one audit row; the same id twice is one row."""
+        ...
+
+    async def audit(self, *, subject: str = "", limit: int = 500) -> tuple[AuditEvent, ...]:
+        """Return audit rows, oldest first."""
+        ...
+
+
+class Mailer(Protocol):
+    """Tells people."""
+
+    async def send(self, *, to: Sequence[str], subject: str, text: str) -> None:
+        """Send one mail. Repeating sends it again."""
+        ...
