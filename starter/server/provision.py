@@ -6,9 +6,10 @@ and raises; it never takes away, so a longer retention and foreign search attrib
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
@@ -28,6 +29,7 @@ from domain.errors import Misconfigured, Unavailable
 RETENTION_DAYS = 90
 """Days that Temporal keeps the history of a closed run; Evercert's own copy is kept for ever."""
 
+_T = TypeVar("_T")
 _USABLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 
@@ -183,7 +185,7 @@ async def _provide_attributes(
     exists: bool,
     dry_run: bool,
 ) -> None:
-    known = await _known_attributes(client, namespace) if exists else {}
+    known = await _eventually(lambda: _known_attributes(client, namespace), namespace) if exists else {}
     clashes = [f"{name} is {known[name]}, not {kind}" for name, kind in wanted.items() if known.get(name, kind) != kind]
     if clashes and not dry_run:
         raise Misconfigured(
@@ -196,9 +198,8 @@ async def _provide_attributes(
     findings.changed.extend(f"search attribute {name} ({kind}) added" for name, kind in lacking.items())
     if lacking and not dry_run:
         types = {name: _TYPES[kind] for name, kind in lacking.items()}
-        await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=namespace, search_attributes=types)
-        )
+        request = AddSearchAttributesRequest(namespace=namespace, search_attributes=types)
+        await client.operator_service.add_search_attributes(request)
 
 
 async def _known_attributes(client: Client, namespace: str) -> dict[str, str]:
@@ -208,17 +209,22 @@ async def _known_attributes(client: Client, namespace: str) -> dict[str, str]:
 
 
 async def _wait_until_usable(client: Client, namespace: str, attributes: Mapping[str, str]) -> None:
-    """Wait until a query that names every attribute is understood.
-
-    Each part of the server keeps its own copy of namespaces and reads it anew only every few seconds.
-    """
+    """Wait until a query that names every attribute is understood."""
     query = " AND ".join(f"`{name}` IS NULL" for name in attributes)
+    request = CountWorkflowExecutionsRequest(namespace=namespace, query=query)
+    await _eventually(lambda: client.workflow_service.count_workflow_executions(request), namespace)
+
+
+async def _eventually(look: Callable[[], Awaitable[_T]], namespace: str) -> _T:
+    """Repeat a look while the answer is that something is unknown which does exist.
+
+    Each part of a Temporal server keeps its own copy of namespaces, and of the news that one is missing, and reads it
+    anew only every few seconds.
+    """
     deadline = time.monotonic() + _USABLE_SECONDS
     while True:
         try:
-            await client.workflow_service.count_workflow_executions(
-                CountWorkflowExecutionsRequest(namespace=namespace, query=query)
-            )
+            return await look()
         except RPCError as error:
             if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
                 raise
@@ -228,9 +234,7 @@ async def _wait_until_usable(client: Client, namespace: str, attributes: Mapping
                     f"namespace {namespace} or its search attributes do not become visible",
                     next_step="Try again; if it stays, look at the health of the Temporal server.",
                 ) from error
-            await asyncio.sleep(_LOOK_SECONDS)
-        else:
-            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _translated(error: RPCError, namespace: str) -> Misconfigured | Unavailable:
