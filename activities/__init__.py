@@ -1,0 +1,1 @@
+"""What workflows ask of the world: thin activities over ports; wire formats live in ``activities/adapters``."""

@@ -30,6 +30,14 @@ from domain.product import Product
 from domain.seller import Money, Placement, ProofRecord, SellerOrder
 
 
+class SendGate(Protocol):
+    """Asked immediately before the first byte of a request body that may cost money leaves the process."""
+
+    def may_send(self) -> bool:
+        """Tell whether deadline and clocks still allow it. False: nothing is sent."""
+        ...
+
+
 class Clock(Protocol):
     """The only clock. In time-skipping tests it follows Temporal's test server."""
 
@@ -37,12 +45,8 @@ class Clock(Protocol):
         """Return the present instant, aware, UTC."""
         ...
 
-
-class SendGate(Protocol):
-    """Asked immediately before the first byte of a request body that may cost money leaves the process."""
-
-    def may_send(self) -> bool:
-        """Tell whether deadline and clocks still allow it. False: nothing is sent."""
+    def send_gate(self, deadline: datetime) -> SendGate:
+        """Return a gate that is open until the deadline, and shut once wall and boot clock drift 5 s apart."""
         ...
 
 

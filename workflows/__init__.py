@@ -1,0 +1,1 @@
+"""Orchestration only: what follows what, for whom it waits, and what a person may do about it."""

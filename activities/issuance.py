@@ -1,0 +1,155 @@
+"""Waiting for the CA and fetching what it issued."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.interface import IssuanceActivities
+from activities.messages import AwaitInput, AwaitResult, Collected, CollectInput, SellerRef, SellerView
+from activities.order_view import OrderView
+from activities.ports import X509, Clock, Inventory, Sellers
+from activities.seller_calls import SellerCalls
+from domain import cadence
+from domain.errors import InvariantBroken, NotYet, Unavailable
+from domain.inventory import OrderChange
+from domain.order import OrderState
+from domain.seller import Message, SellerOrder
+
+
+def view_of(found: SellerOrder) -> SellerView:
+    """Return what the poll remembers of a seller's order."""
+    return SellerView(
+        state=found.state,
+        status_text=found.status_text,
+        name_proofs=found.name_proofs,
+        records=found.proof_records,
+    )
+
+
+class FailingLooks(Message):
+    """Heartbeat of the poll: since when it could not look, and how many answers made no sense."""
+
+    since: datetime | None = None
+    defects: int = 0
+
+
+@dataclass(frozen=True)
+class _Poll:
+    waited: timedelta
+    pause: timedelta
+    failing: FailingLooks
+
+
+class Issuance(IssuanceActivities):
+    """Implements :class:`IssuanceActivities`."""
+
+    def __init__(self, inventory: Inventory, sellers: Sellers, x509: X509, clock: Clock) -> None:
+        self._inventory = inventory
+        self._x509 = x509
+        self._clock = clock
+        self._calls = SellerCalls(inventory, sellers, clock)
+        self._view = OrderView(inventory, clock)
+
+    @activity.defn(name="await_issuance")
+    async def await_issuance(self, given: AwaitInput) -> AwaitResult:
+        """Return when the seller's view differs from the one seen last, or when looks have failed for six hours.
+
+        Its retries are the poll: *not yet* and *could not look* are told apart by the error. Twice: looked again.
+        """
+        run = given.seller.run
+        now = await self._clock.now()
+        poll = _poll(now)
+        if activity.info().attempt == 1:
+            await self._view.enter(run, OrderState.AWAITING_ISSUANCE)
+        try:
+            found = await self._look(given.seller)
+        except (Unavailable, InvariantBroken) as error:
+            failing = FailingLooks(
+                since=poll.failing.since or now,
+                defects=poll.failing.defects + (1 if isinstance(error, InvariantBroken) else 0),
+            )
+            assert failing.since is not None
+            if now - failing.since >= cadence.GIVE_UP_LOOKING or failing.defects >= cadence.DEFECTS_BEFORE_TOLD:
+                return AwaitResult(failing_since=failing.since, code=error.code, message=error.message)
+            activity.heartbeat(failing)
+            error.retry_after = error.retry_after or poll.pause
+            await self._view.look(
+                run,
+                f"could not look since {failing.since:%Y-%m-%d %H:%M} UTC: {error.message}",
+                next_in=error.retry_after,
+            )
+            raise
+        activity.heartbeat(FailingLooks())
+        view = view_of(found)
+        if given.seen is None or view != given.seen:
+            await self._view.look(run, f"the seller shows {found.status_text}")
+            return AwaitResult(view=view)
+        await self._view.look(run, f"not issued yet, the seller shows {found.status_text}", next_in=poll.pause)
+        raise NotYet(
+            "issuance-pending",
+            f"the seller still shows {found.status_text}; next look in {_in_words(poll.pause)}",
+            retry_after=poll.pause,
+        )
+
+    async def _look(self, seller_ref: SellerRef) -> SellerOrder:
+        async with self._calls.open(seller_ref.run) as seller:
+            found = await seller.find(seller_order_id=seller_ref.seller_order_id)
+        if found is None:
+            raise Unavailable(
+                "seller-order-missing",
+                f"the seller does not show its own order {seller_ref.seller_order_id}",
+                next_step="nothing: looked again; if it stays, ask the seller's support.",
+            )
+        return found
+
+    @activity.defn(name="collect")
+    async def collect(self, given: CollectInput) -> Collected:
+        """Download, find our leaf, verify names, key, chain and dates, keep it.
+
+        A leaf that does not match is kept in quarantine with its problems, never as a version. Twice: the same row, by
+        order and serial.
+        """
+        run = given.seller.run
+        await self._view.enter(run, OrderState.COLLECTING)
+        account = await self._calls.account(run.account)
+        key = await self._inventory.key(given.key_id)
+        if key is None:
+            raise InvariantBroken("key-missing", "the key of this order is not in the inventory")
+        async with self._calls.open(run) as seller:
+            pems = await seller.download(given.seller.seller_order_id)
+            found = await seller.find(seller_order_id=given.seller.seller_order_id)
+        leaf, chain = self._x509.read_issued(pems, spki_sha256=key.spki_sha256)
+        now = await self._clock.now()
+        roots = (account.trust_roots,) if account.trust_roots else ()
+        problems = self._x509.problems(
+            leaf, chain, names=given.seller.names, spki_sha256=key.spki_sha256, now=now, roots=roots
+        )
+        facts = self._x509.describe(leaf, chain).model_copy(
+            update={
+                "order_id": run.order_id,
+                "certificate_id": given.certificate_id,
+                "key_id": given.key_id,
+                "problems": problems,
+            }
+        )
+        stored = await self._inventory.store_version(facts, now)
+        if found is not None and found.term_ends_at is not None:
+            change = OrderChange(term_ends_at=found.term_ends_at, status_text=found.status_text)
+            await self._inventory.change_order(run.order_id, change, None, now)
+        return Collected(
+            serial=stored.serial, fingerprint=stored.fingerprint, not_after=stored.not_after, problems=problems
+        )
+
+
+def _poll(now: datetime) -> _Poll:
+    info = activity.info()
+    details = info.heartbeat_details
+    failing = FailingLooks.model_validate(details[0]) if details else FailingLooks()
+    waited = max(now - info.scheduled_time, timedelta())
+    return _Poll(waited=waited, pause=cadence.next_look(waited), failing=failing)
+
+
+def _in_words(pause: timedelta) -> str:
+    seconds = int(pause.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

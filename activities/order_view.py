@@ -1,0 +1,53 @@
+"""What activities write into the row of their order, so that lists and ``order show`` never need Temporal."""
+
+from datetime import timedelta
+
+from activities.messages import RunRef, StateNote
+from activities.ports import Clock, Inventory
+from domain import ids
+from domain.inventory import AuditEvent, Look, OrderChange
+from domain.order import STATES, OrderState
+
+
+class OrderView:
+    """Writes states and looks of orders; every write may be repeated."""
+
+    def __init__(self, inventory: Inventory, clock: Clock) -> None:
+        self._inventory = inventory
+        self._clock = clock
+
+    async def enter(self, run: RunRef, state: OrderState, detail: str = "") -> None:
+        """Show a state that needs no audit row of its own: the activity's outcome will have one."""
+        change = OrderChange(
+            state=state.value, waiting_for=STATES[state].waiting_for.value, detail=detail, error_code=""
+        )
+        await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
+
+    async def note(self, note: StateNote) -> None:
+        """Show a state together with its audit row."""
+        now = await self._clock.now()
+        event = AuditEvent(
+            event_id=ids.event_id(note.run.order_id, f"order.{note.state}", note.occasion),
+            kind=f"order.{note.state}",
+            subject=note.run.order_id,
+            at=now,
+            by=note.by,
+            claim="system" if note.by == "evercert" else "claimed",
+            reason=note.reason,
+            facts={key: value for key, value in (("code", note.code), ("detail", note.detail)) if value},
+        )
+        change = OrderChange(
+            state=note.state,
+            waiting_for=note.waiting_for,
+            detail=note.detail,
+            error_code=note.code,
+            until=note.until,
+            clear_until=note.until is None,
+        )
+        await self._inventory.change_order(note.run.order_id, change, event, now)
+
+    async def look(self, run: RunRef, outcome: str, *, next_in: timedelta | None = None) -> None:
+        """Remember what a look saw, and when the next one comes."""
+        now = await self._clock.now()
+        next_at = None if next_in is None else now + next_in
+        await self._inventory.write_look(run.order_id, Look(looked_at=now, next_at=next_at, outcome=outcome[:500]))
