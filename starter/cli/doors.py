@@ -1,18 +1,18 @@
 """How commands reach the world: the inventory with its adapters, the engine, and the clock.
 
-One value holds all three, so that a test puts fakes in their place. Everything heavy is imported when a door is opened.
+One value holds them all, so that a test puts fakes in their place. Everything heavy is imported when a door is opened.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from domain.errors import Unavailable
-
 if TYPE_CHECKING:
-    from activities.ports import DnsPublishers, Inventory, KeyVault, Sellers
+    from activities.ports import DnsPublisher, DnsPublishers, Inventory, KeyVault, Seller, Sellers
+    from domain.inventory import AccountRecord, DnsAccountRecord, OrderRecord
     from domain.request import Act, OrderRequest
     from starter.settings import Settings
 
@@ -36,7 +36,7 @@ class Opened(Protocol):
         ...
 
     @property
-    def dns_publishers(self) -> "DnsPublishers":
+    def publishers(self) -> "DnsPublishers":
         """Opens DNS accounts."""
         ...
 
@@ -55,8 +55,8 @@ class Started(Protocol):
         ...
 
     @property
-    def ui_url(self) -> str:
-        """The run's page in the Temporal Web UI, or ``""``."""
+    def run_id(self) -> str:
+        """The run's id."""
         ...
 
     @property
@@ -83,35 +83,40 @@ class Engine(Protocol):
     """The typed client of the engine, as far as commands use it."""
 
     async def order(self, request: "OrderRequest") -> Started:
-        """Start an order, or find the running one of the same request id."""
+        """Start an order, or find the one of the same request id."""
         ...
 
-    async def check_now(self, ref: str, act: "Act") -> Acted:
+    async def check_now(self, order: "OrderRecord", act: "Act") -> Acted:
         """Have the run look at once."""
-        ...
-
-    async def export_key(self, certificate: str, version: int, reason: str, by: str) -> bytes:
-        """Return the private key of a version as PEM; audited."""
         ...
 
 
 @dataclass(frozen=True)
 class Doors:
-    """The ways out of a command."""
+    """The ways out of a command.
+
+    Attributes:
+        adapters: opens the inventory and the rest.
+        engine: connects to Temporal; raises ``engine-unreachable``.
+        try_seller: opens an account that is not saved yet, with its plain token.
+        try_publisher: opens a DNS account that is not saved yet, with its plain secret.
+        now: the present instant, UTC.
+        pause: waits that many seconds.
+    """
 
     adapters: Callable[["Settings"], AbstractAsyncContextManager[Opened]]
     engine: Callable[["Settings"], AbstractAsyncContextManager[Engine]]
+    try_seller: Callable[["Settings", "AccountRecord", str], AbstractAsyncContextManager["Seller"]]
+    try_publisher: Callable[["Settings", "DnsAccountRecord", str], AbstractAsyncContextManager["DnsPublisher"]]
     now: Callable[[], datetime]
+    pause: Callable[[float], Awaitable[None]]
 
 
 @asynccontextmanager
 async def _open_adapters(settings: "Settings") -> AsyncIterator[Opened]:
-    from activities.adapters.build import AdapterSettings, open_adapters
+    from activities.adapters.build import adapter_settings, open_adapters
 
-    wanted = AdapterSettings(
-        inventory_url=settings.inventory_url, master_key=settings.master_key, base_dir=settings.base_dir
-    )
-    async with open_adapters(wanted) as adapters:
+    async with open_adapters(adapter_settings(settings)) as adapters:
         yield adapters
 
 
@@ -119,17 +124,35 @@ async def _open_adapters(settings: "Settings") -> AsyncIterator[Opened]:
 async def _connect(settings: "Settings") -> AsyncIterator[Engine]:
     from starter.client import EvercertClient
 
-    try:
-        connection = EvercertClient.connect(settings)
-        client = await connection.__aenter__()
-    except RuntimeError as error:  # what the SDK raises when nobody answers
-        raise Unavailable("engine-unreachable", "No Temporal server answers at the configured address.") from error
-    try:
+    async with EvercertClient.connect(settings) as client:
         yield client
-    finally:
-        await connection.__aexit__(None, None, None)
 
 
-REAL = Doors(adapters=_open_adapters, engine=_connect, now=lambda: datetime.now(UTC))
+@asynccontextmanager
+async def _try_seller(settings: "Settings", account: "AccountRecord", token: str) -> AsyncIterator["Seller"]:
+    from activities.adapters.build import adapter_settings, open_seller
+
+    async with open_seller(adapter_settings(settings), account, token) as seller:
+        yield seller
+
+
+@asynccontextmanager
+async def _try_publisher(
+    settings: "Settings", account: "DnsAccountRecord", secret: str
+) -> AsyncIterator["DnsPublisher"]:
+    from activities.adapters.build import adapter_settings, open_publisher
+
+    async with open_publisher(adapter_settings(settings), account, secret) as publisher:
+        yield publisher
+
+
+REAL = Doors(
+    adapters=_open_adapters,
+    engine=_connect,
+    try_seller=_try_seller,
+    try_publisher=_try_publisher,
+    now=lambda: datetime.now(UTC),
+    pause=asyncio.sleep,
+)
 doors = REAL
 """The doors in use; a test puts its own here."""
