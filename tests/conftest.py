@@ -66,14 +66,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave before the interpreter shuts down where that may crash (see starter.process); all reports are written."""
     if not _session or "temporalio.bridge.temporal_sdk_bridge" not in sys.modules:
         return
+    if not config.pluginmanager.has_plugin("_cov"):
+        _save_coverage()
+    leave(int(_session[-1].exitstatus))
+
+
+def _save_coverage() -> None:
+    """Do what `coverage run` would do at the interpreter's end; pytest-cov has done its part by now."""
     with contextlib.suppress(ImportError):
         import coverage
 
         if (measuring := coverage.Coverage.current()) is not None:
             measuring.stop()
             measuring.save()
-    leave(int(_session[-1].exitstatus))
