@@ -20,7 +20,6 @@ class OrderState(StrEnum):
     COLLECTING = "collecting"
     RECORDING = "recording"
     WITHDRAWING_PROOF = "withdrawing-proof"
-    ANNOUNCING = "announcing"
     NEEDS_PERSON = "needs-person"
     ISSUED = "issued"
     DRY_RUN = "dry-run"
@@ -104,9 +103,8 @@ STATES: dict[OrderState, StateFacts] = {
     _S.WITHDRAWING_PROOF: StateFacts(
         "the proof is removed again",
         _W.DNS,
-        (_S.ANNOUNCING, _S.EXPIRED, _S.CANCELLED),
+        (_S.ISSUED, _S.EXPIRED, _S.CANCELLED),
     ),
-    _S.ANNOUNCING: StateFacts("those who wanted to know are told", _W.NOBODY, (_S.ISSUED,)),
     _S.NEEDS_PERSON: StateFacts(
         "a person has to decide",
         _W.PERSON,

@@ -8,7 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.seller import Money, ProofRecord
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.seller import Money, ProofRecord
+
 from workflows.search_attributes import cut
 
 MAX_BYTES = 6000

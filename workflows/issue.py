@@ -40,11 +40,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.request import Act, ExtendDeadline, OrderRequest
     from domain.seller import SellerState
     from workflows import options
-    from workflows.details import money
     from workflows.messages import ActAnswer, Instructions, OrderResult, OrderStatus
-    from workflows.run_state import RunState
-    from workflows.search_attributes import cut
-    from workflows.steps import Steps, TermOver, refusal
+
+from workflows.details import money
+from workflows.run_state import RunState
+from workflows.search_attributes import cut
+from workflows.steps import Steps, TermOver, refusal
 
 _EMPTY_INPUT = (
     "the input is empty: give one JSON object, for example "

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from domain.order import STATES, OrderState, WaitingFor, may_follow
-from domain.seller import Money, ProofRecord
+with workflow.unsafe.imports_passed_through():
+    from domain.order import STATES, OrderState, WaitingFor, may_follow
+    from domain.seller import Money, ProofRecord
+    from workflows.messages import OrderStatus
+
 from workflows import details, search_attributes
-from workflows.messages import OrderStatus
 
 _POLL_CADENCE = (
     "seconds after a change, then a quarter of the time waited: at most every 15 min on the first day, 4 h later"
@@ -61,7 +63,7 @@ class RunState:
         ``waiting_for`` defaults to what the table says of the state.
         """
         if not may_follow(self.state, state):
-            workflow.logger.error("state.unexpected", extra={"before": self.state, "after": state})
+            workflow.logger.error(f"state.unexpected {self.state} -> {state}")
         waiting = STATES[state].waiting_for if waiting_for is None else waiting_for
         if (state, waiting) != (self.state, self.waiting_for):
             self.since = workflow.now()

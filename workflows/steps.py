@@ -11,11 +11,13 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
-from activities.interface import InventoryActivities, PurchaseActivities
-from activities.messages import Finding, RunRef, StateNote
-from domain.errors import refuse_all
-from domain.order import STATES, OrderState, WaitingFor
-from workflows import options
+with workflow.unsafe.imports_passed_through():
+    from activities.interface import InventoryActivities, PurchaseActivities
+    from activities.messages import Finding, RunRef, StateNote
+    from domain.errors import refuse_all
+    from domain.order import STATES, OrderState, WaitingFor
+    from workflows import options
+
 from workflows.run_state import RunState
 
 R = TypeVar("R")
@@ -119,6 +121,8 @@ class Steps:
             asyncio.TimeoutError: the deadline is over; the activity was cancelled.
         """
         self._wake = False
+        # Nobody awaits an activity that was cut short; its cancellation is no news.
+        work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         while True:
             until = deadline()
             left = None if until is None else max(until - workflow.now(), timedelta(seconds=1))

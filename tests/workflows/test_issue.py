@@ -1,0 +1,298 @@
+"""The workflow's own decisions, in a scripted world on the time-skipping server."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.testing import WorkflowEnvironment
+
+from activities.messages import AwaitResult, Collected, Finding, ProofToPublish, PurchaseResult, SellerView
+from domain.errors import Refused
+from domain.seller import ProofRecord, SellerState
+from tests.workflows.conftest import REQUEST, Start
+from tests.workflows.world import ACTIVE, PENDING, PROOF, Script, World, not_yet
+from workflows import options
+
+pytestmark = pytest.mark.timeskip
+
+BY = {"by": "ann@example.com", "reason": "it is mended"}
+IN_DOUBT = PurchaseResult(outcome="in-doubt", code="purchase-in-doubt", message="the answer was lost")
+PLACED = PurchaseResult(outcome="placed", seller_order_id="9912345")
+
+
+async def failure_of(handle: Any) -> ApplicationError:
+    """Return the failure that the run ended with."""
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause
+
+
+async def until(handle: WorkflowHandle[Any, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Wait until the run's own status is as wanted."""
+    while True:
+        status: dict[str, Any] = await handle.query("status")
+        if wanted(status):
+            return status
+        await asyncio.sleep(0.02)
+
+
+def events_of(history: Iterable[HistoryEvent]) -> list[str]:
+    """Return the kinds of events, without the workflow tasks: how many of those there are is a matter of timing."""
+    kinds = [EventType.Name(event.event_type) for event in history]
+    return sorted(kind for kind in kinds if "WORKFLOW_TASK" not in kind)
+
+
+def needs_person(status: dict[str, Any]) -> bool:
+    return status["state"] == "needs-person"
+
+
+async def test_plain_order_is_issued(start: Start) -> None:
+    world = World()
+    result = await (await start(world)).result()
+    assert (result["state"], result["version"], result["key_id"]) == ("issued", 1, "key_a")
+    assert world.withdrawn == 1
+    assert world.states() == ["issued"]
+
+
+async def test_dry_run_buys_nothing_and_tells_the_price(start: Start) -> None:
+    world = World()
+    result = await (await start(world, {**REQUEST, "dry_run": True})).result()
+    assert (result["state"], result["price"]["amount"], result["leaf_days"]) == ("dry-run", "7.95", 199)
+    assert world.purchases.calls == 0
+
+
+async def test_all_findings_come_back_together(start: Start) -> None:
+    world = World(
+        findings=(
+            Finding(code="name-internal", path="common_name", message="is an internal name"),
+            Finding(code="validity-not-sold", path="months", message="is sold for 12 or 24 months"),
+        )
+    )
+    error = await failure_of(await start(world))
+    assert error.type == "request-refused"
+    assert "common_name: is an internal name" in error.message
+    assert "months: is sold for 12 or 24 months" in error.message
+    assert error.message.startswith("Nothing was bought.")
+    assert world.purchases.calls == 0
+    assert world.states() == ["rejected"]
+
+
+async def test_a_rejected_purchase_ends_the_run(start: Start) -> None:
+    world = World(
+        purchases=Script([PurchaseResult(outcome="rejected", code="duplicate-order", message="EC-1 is open")])
+    )
+    error = await failure_of(await start(world))
+    assert (error.type, world.states()) == ("duplicate-order", ["rejected"])
+
+
+async def test_doubt_waits_for_a_person_and_goes_on_when_asked(start: Start) -> None:
+    world = World(purchases=Script([IN_DOUBT, PLACED]))
+    handle = await start(world)
+    status = await until(handle, needs_person)
+    assert (status["code"], status["waiting_for"]) == ("purchase-in-doubt", "person")
+    answer = await handle.execute_update("check_now", BY)
+    assert answer["done"]
+    assert (await handle.result())["state"] == "issued"
+    assert world.states() == ["needs-person", "issued"]
+
+
+@pytest.mark.parametrize("code", ["auth-rejected", "account-parked"])
+async def test_a_parked_account_is_waited_for(start: Start, code: str) -> None:
+    world = World(
+        purchases=Script([Refused(code, "the credential was turned down"), PLACED]),
+        accounts=Script([not_yet(), not_yet(), None]),
+    )
+    result = await (await start(world)).result()
+    assert result["state"] == "issued"
+    parked = world.notes[0]
+    assert (parked.state, parked.waiting_for, parked.code) == ("purchasing", "account", code)
+    assert world.accounts.calls == 3
+
+
+async def test_a_bought_order_never_just_fails(start: Start) -> None:
+    world = World(
+        proofs=Script(
+            [Refused("proof-out-of-scope", "belongs to another name"), ProofToPublish(records=(PROOF,), view=PENDING)]
+        )
+    )
+    handle = await start(world)
+    assert (await until(handle, needs_person))["code"] == "proof-out-of-scope"
+    assert world.publishing.calls == 0
+    await handle.execute_update("check_now", BY)
+    assert (await handle.result())["state"] == "issued"
+
+
+async def test_changed_proof_is_published_again(start: Start) -> None:
+    other = ProofRecord(name=PROOF.name, record_type="CNAME", owner=PROOF.owner, value="y.sectigo.com")
+    changed = SellerView(state=SellerState.PENDING, status_text="Pending", records=(other,))
+    world = World(
+        proofs=Script([ProofToPublish(records=(PROOF,), view=PENDING), ProofToPublish(records=(other,), view=changed)]),
+        looks=Script([AwaitResult(view=changed), AwaitResult(view=ACTIVE)]),
+    )
+    assert (await (await start(world)).result())["state"] == "issued"
+    assert world.publishing.calls == 2
+
+
+async def test_an_order_closed_by_the_seller_calls_a_person(start: Start) -> None:
+    dead = SellerView(state=SellerState.CANCELLED, status_text="Cancelled")
+    world = World(looks=Script([AwaitResult(view=dead), AwaitResult(view=ACTIVE)]))
+    handle = await start(world)
+    assert (await until(handle, needs_person))["code"] == "seller-order-closed"
+    await handle.execute_update("check_now", BY)
+    assert (await handle.result())["state"] == "issued"
+
+
+async def test_a_leaf_that_does_not_match_is_never_recorded(start: Start) -> None:
+    end = datetime(2027, 6, 1, tzinfo=UTC)
+    bad = Collected(serial="0B", fingerprint="f", not_after=end, problems=("key: not ours",))
+    good = Collected(serial="0C", fingerprint="f", not_after=end)
+    world = World(collecting=Script([bad, good]))
+    handle = await start(world)
+    status = await until(handle, needs_person)
+    assert status["code"] == "issued-mismatch" and "key: not ours" in status["detail"]
+    await handle.execute_update("check_now", BY)
+    assert (await handle.result())["serial"] == "0C"
+
+
+async def test_twenty_days_of_waiting_add_no_event(start: Start) -> None:
+    quick = await start(World())
+    await quick.result()
+    slow = await start(World(looks=Script([not_yet()] * 120 + [AwaitResult(view=ACTIVE)])))
+    await slow.result()
+    of_slow = (await slow.fetch_history()).events
+    assert of_slow[-1].event_time.ToDatetime() - of_slow[0].event_time.ToDatetime() > timedelta(days=19)
+    assert events_of(of_slow) == events_of((await quick.fetch_history()).events)
+
+
+async def test_a_plain_order_stays_small(start: Start) -> None:
+    handle = await start(World())
+    await handle.result()
+    history = await handle.fetch_history()
+    size = sum(event.ByteSize() for event in history.events)
+    print(f"plain DV order: {len(history.events)} events, {size} bytes")
+    assert len(history.events) <= 100
+    assert size <= 64 * 1024
+
+
+async def test_looks_that_fail_for_hours_are_told_and_go_on(start: Start) -> None:
+    away = AwaitResult(
+        failing_since=datetime(2026, 11, 25, tzinfo=UTC), code="seller-unreachable", message="away since 11:00"
+    )
+    world = World(looks=Script([away, AwaitResult(view=ACTIVE)]))
+    assert (await (await start(world)).result())["state"] == "issued"
+    assert [(note.state, note.code) for note in world.notes] == [
+        ("awaiting-issuance", "seller-unreachable"),
+        ("issued", ""),
+    ]
+
+
+async def test_the_deadline_calls_a_person(start: Start) -> None:
+    world = World(looks=Script([not_yet()]))
+    handle = await start(world)
+    result = asyncio.create_task(handle.result())  # lets time skip
+    status = await until(handle, needs_person)
+    assert status["code"] == "issuance-overdue"
+    world.looks.answers = [AwaitResult(view=ACTIVE)]
+    await handle.execute_update("check_now", BY)
+    assert (await result)["state"] == "issued"
+
+
+async def test_the_term_ends_an_order_that_nobody_helps(start: Start) -> None:
+    world = World(looks=Script([not_yet()]))
+    error = await failure_of(await start(world))
+    assert error.type == "term-over"
+    assert world.states() == ["needs-person", "expired"]
+    assert world.withdrawn == 1
+
+
+async def test_a_deadline_can_be_moved(start: Start, env: WorkflowEnvironment) -> None:
+    world = World(looks=Script([not_yet()]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        before = await until(handle, lambda s: s["state"] == "awaiting-issuance" and s["until"] is not None)
+        await handle.execute_update("extend_deadline", {**BY, "days": 7})
+        after: dict[str, Any] = await handle.query("status")
+        moved = datetime.fromisoformat(after["until"]) - datetime.fromisoformat(before["until"])
+        assert moved == timedelta(days=7)
+        assert (world.notes[-1].by, world.notes[-1].state) == ("ann@example.com", "awaiting-issuance")
+        world.looks.answers = [AwaitResult(view=ACTIVE)]
+        await handle.execute_update("check_now", BY)
+        assert (await handle.result())["state"] == "issued"
+
+
+async def test_updates_are_refused_where_they_make_no_sense(start: Start, env: WorkflowEnvironment) -> None:
+    world = World(purchases=Script([not_yet()]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["state"] == "purchasing")
+        before = events_of((await handle.fetch_history()).events)
+        for update, payload, code in (
+            ("check_now", BY, "nothing-to-check"),
+            ("extend_deadline", {**BY, "days": 7}, "no-deadline"),
+            ("check_now", {"reason": "no name"}, "input-invalid"),
+            ("check_now", {**BY, "password": "hunter2"}, "secret-in-input"),
+        ):
+            with pytest.raises(WorkflowUpdateFailedError) as caught:
+                await handle.execute_update(update, payload)
+            assert isinstance(caught.value.cause, ApplicationError)
+            assert caught.value.cause.type == code
+            assert "hunter2" not in str(caught.value.cause)
+        assert events_of((await handle.fetch_history()).events) == before
+        await handle.terminate()
+
+
+async def test_cancel_before_the_purchase_ends_as_cancelled(start: Start, env: WorkflowEnvironment) -> None:
+    world = World(checking=Script([not_yet()]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["state"] == "checking" and world.checking.calls > 0)
+        await handle.cancel(reason="changed our mind")
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    assert isinstance(caught.value.cause, CancelledError)
+    assert world.purchases.calls == 0
+    assert [(note.state, note.detail) for note in world.notes] == [("cancelled", "changed our mind")]
+
+
+async def test_cancel_after_the_purchase_is_noted_and_the_order_goes_on(start: Start, env: WorkflowEnvironment) -> None:
+    world = World(looks=Script([not_yet()]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["state"] == "awaiting-issuance")
+        await handle.cancel(reason="changed our mind")
+        await asyncio.sleep(0.2)
+        assert (await handle.query("status"))["state"] == "awaiting-issuance"
+        world.looks.answers = [AwaitResult(view=ACTIVE)]
+        await handle.execute_update("check_now", BY)
+        assert (await handle.result())["state"] == "issued"
+
+
+async def test_nudges_in_a_minute_are_one(start: Start, env: WorkflowEnvironment) -> None:
+    world = World(looks=Script([not_yet()]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["state"] == "awaiting-issuance")
+        looks = world.looks.calls
+        for _ in range(5):
+            await handle.signal("nudge")
+        await until(handle, lambda s: world.looks.calls > looks)
+        await asyncio.sleep(0.2)
+        assert world.looks.calls == looks + 1
+        await handle.terminate()
+
+
+async def test_a_long_history_is_continued_without_buying_again(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options, "CONTINUE_AS_NEW_EVENTS", 60)
+    views = [SellerView(state=SellerState.PENDING, status_text=f"Pending {n}", records=(PROOF,)) for n in range(9)]
+    world = World(looks=Script([*[AwaitResult(view=view) for view in views], AwaitResult(view=ACTIVE)]))
+    handle = await start(world)
+    result = await handle.result()
+    assert result["state"] == "issued"
+    assert world.purchases.calls > 1  # asked again in each run, answered from the row
