@@ -1,0 +1,118 @@
+"""The one reviewed table of the seller's errors, and what each means to us.
+
+An error is free text with a code somewhere inside. Only -9008 and -9009 were ever seen from the real service; numbers
+from -99001 on are made up by the sandbox and count for sandbox accounts alone. ``before_order`` says that the error is
+raised before an order exists: only such a row lets a purchase be called refused. A row is added here after review, with
+its source, and nowhere else.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.inventory import Environment
+
+_CODE = re.compile(r"ErrorCode:\s*(-\d{3,6})\b|(?<![\w.-])(-\d{4,6})\b", re.ASCII | re.IGNORECASE)
+_LEAD = re.compile(r"^\s*(?:ErrorCode:\s*-?\d+\s*\|?\s*)?(?:Message:\s*)?(?:-\d+\s+)?", re.ASCII | re.IGNORECASE)
+_FIRST_SYNTHETIC = -99000
+_UNKNOWN_ORDER_TEXT = "order not found"
+_AUTHENTICATION_TEXT = "token/authentication failure"
+_NOT_ISSUED = re.compile(r"not (yet )?issued|not (yet )?available|not been issued", re.IGNORECASE)
+
+
+class Meaning(StrEnum):
+    """What an error of the seller means to us."""
+
+    AUTHENTICATION = "authentication"
+    PAYMENT = "payment"
+    PARAMETERS = "parameters"
+    PRODUCT = "product"
+    UNKNOWN_ORDER = "unknown-order"
+    NOT_ISSUED = "not-issued"
+    VENDOR = "vendor"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """One reviewed error: its meaning, and whether it is raised before an order exists."""
+
+    meaning: Meaning
+    before_order: bool = False
+
+
+_OTHER = ErrorRow(Meaning.OTHER)
+
+ERRORS: dict[int, ErrorRow] = {
+    -9008: ErrorRow(Meaning.AUTHENTICATION, before_order=True),  # Token/Authentication Failure; observed
+    -9009: ErrorRow(Meaning.VENDOR),  # the CA refused after the seller took the order: never a definite no
+    -99001: ErrorRow(Meaning.PARAMETERS, before_order=True),  # body is no JSON object
+    -99002: ErrorRow(Meaning.PARAMETERS, before_order=True),  # a parameter
+    -99003: ErrorRow(Meaning.PRODUCT, before_order=True),  # product code unknown
+    -99004: ErrorRow(Meaning.PARAMETERS, before_order=True),  # term not sold
+    -99005: ErrorRow(Meaning.PARAMETERS, before_order=True),  # names not covered by the product
+    -99006: ErrorRow(Meaning.PARAMETERS, before_order=True),  # CSR cannot be decoded
+    -99007: ErrorRow(Meaning.PARAMETERS, before_order=True),  # csr_invalid
+    -99008: ErrorRow(Meaning.PAYMENT, before_order=True),  # balance does not cover the order
+    -99009: ErrorRow(Meaning.UNKNOWN_ORDER),
+    -99010: ErrorRow(Meaning.DUPLICATE),  # our id was used before: that means sold, not refused
+    -99011: ErrorRow(Meaning.PARAMETERS, before_order=True),  # approver
+    -99012: ErrorRow(Meaning.PARAMETERS, before_order=True),  # proof method
+    -99013: ErrorRow(Meaning.PARAMETERS, before_order=True),  # organisation incomplete
+    -99014: ErrorRow(Meaning.NOT_ISSUED),
+}
+
+
+@dataclass(frozen=True)
+class SellerError:
+    """An error that the seller told, reduced to codes and meaning; its words are kept for people.
+
+    Attributes:
+        codes: all codes found in the messages, in order.
+        rows: the reviewed row of each code; ``OTHER`` where there is none.
+        words: the messages, verbatim and foreign: only to be shown through ``Credential.quote``.
+    """
+
+    codes: tuple[int, ...]
+    rows: tuple[ErrorRow, ...]
+    words: tuple[str, ...]
+
+    @property
+    def meaning(self) -> Meaning:
+        """The first code's meaning; without any code the two sentences that are known by their wording."""
+        if self.rows:
+            return self.rows[0].meaning
+        plain = {_plain(word) for word in self.words}
+        if plain == {_AUTHENTICATION_TEXT}:
+            return Meaning.AUTHENTICATION
+        if plain == {_UNKNOWN_ORDER_TEXT}:
+            return Meaning.UNKNOWN_ORDER
+        return Meaning.NOT_ISSUED if any(_NOT_ISSUED.search(word) for word in self.words) else Meaning.OTHER
+
+    @property
+    def is_before_order(self) -> bool:
+        """Every code is one that is raised before an order exists, and there is at least one."""
+        return bool(self.rows) and all(row.before_order for row in self.rows)
+
+    @property
+    def is_unknown_order(self) -> bool:
+        """Positively the answer to a look-up of an order that nobody placed: its wording, and no code against it."""
+        said = {_plain(word) for word in self.words} == {_UNKNOWN_ORDER_TEXT}
+        return said and all(row.meaning in (Meaning.UNKNOWN_ORDER, Meaning.OTHER) for row in self.rows)
+
+
+def read_error(words: tuple[str, ...], environment: Environment) -> SellerError:
+    """Find the codes in the seller's messages and look them up."""
+    codes = tuple(int(match[1] or match[2]) for word in words for match in _CODE.finditer(word[:4000]))
+    return SellerError(codes, tuple(_row(code, environment) for code in codes), words)
+
+
+def _row(code: int, environment: Environment) -> ErrorRow:
+    if code <= _FIRST_SYNTHETIC and environment is not Environment.SANDBOX:
+        return _OTHER
+    return ERRORS.get(code, _OTHER)
+
+
+def _plain(word: str) -> str:
+    return _LEAD.sub("", word[:4000], count=1).strip(" .!\r\n\t").casefold()

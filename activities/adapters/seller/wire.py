@@ -1,0 +1,168 @@
+"""The seller's answers as typed models, in its own words; ``translate.py`` turns them into ours at once.
+
+Member names are compared without case. Unknown members are ignored, which also drops what must not be kept: per-order
+tokens (``Token``, ``TokenID``, ``TokenCode``), product logins and enrolment links.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from activities.adapters.seller import reading
+
+Text = Annotated[str, BeforeValidator(reading.text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(reading.texts)]
+Flag = Annotated[bool, BeforeValidator(lambda value: reading.flag(value) or False)]
+Whole = Annotated[int, BeforeValidator(reading.whole)]
+
+
+def _object(value: object) -> object:
+    return value if isinstance(value, dict | BaseModel) else {}
+
+
+def _objects(value: object) -> object:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+class Wire(BaseModel):
+    """Base: every member may be missing or null; ``major_status`` is read from ``MajorStatus`` in any case."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=lambda name: name.replace("_", ""), populate_by_name=False
+    )
+
+
+class DomainVettingWire(Wire):
+    """One element of ``DomainAuthVettingStatus``."""
+
+    domain: Text = ""
+    dcv_status: Text = ""
+    dns_name: Text = ""
+    dns_entry: Text = ""
+
+
+class OrderStatusWire(Wire):
+    """``OrderStatus`` of an order."""
+
+    major_status: Text = ""
+    minor_status: Text = ""
+    domain_auth_vetting_status: Annotated[tuple[DomainVettingWire, ...], BeforeValidator(_objects)] = ()
+
+
+class OrderWire(Wire):
+    """An ``OrderResponse``: the one shape of neworder, status and each row of query."""
+
+    the_ssl_store_order_id: Text = ""
+    partner_order_id: Text = ""
+    custom_order_id: Text = ""
+    vendor_order_id: Text = ""
+    refund_request_id: Text = ""
+    is_refund_approved: Flag = False
+    order_status: Annotated[OrderStatusWire, BeforeValidator(_object)] = OrderStatusWire()
+    order_amount: Text = ""
+    purchase_date: Text = ""
+    purchase_date_in_utc: Text = ""
+    certificate_end_date: Text = ""
+    certificate_end_date_in_utc: Text = ""
+    order_expiry_date: Text = ""
+    order_expiry_date_in_utc: Text = ""
+    common_name: Text = ""
+    dns_names: Texts = ()
+    validity: Whole = 0
+    product_code: Text = ""
+    serial_number: Text = ""
+    cname_auth_name: Text = ""
+    cname_auth_value: Text = ""
+
+
+class CertificateFileWire(Wire):
+    """One file of a download; its name says nothing."""
+
+    file_content: Text = ""
+
+
+class DownloadWire(Wire):
+    """Answer of order/download."""
+
+    the_ssl_store_order_id: Text = ""
+    certificates: Annotated[tuple[CertificateFileWire, ...], BeforeValidator(_objects)] = ()
+
+
+class PriceWire(Wire):
+    """One row of ``PricingInfo``: a term and its price as a whole."""
+
+    number_of_months: Whole = 0
+    number_of_server: Whole = 0
+    price: Text = ""
+    srp: Text = ""
+
+
+class ProductWire(Wire):
+    """One element of product/query."""
+
+    product_code: Text = ""
+    product_name: Text = ""
+    vendor_name: Text = ""
+    is_dv_product: Flag = False
+    is_ov_product: Flag = False
+    is_ev_product: Flag = False
+    is_wildcard: Flag = False
+    is_wlidcard: Flag = False
+    is_san_enable: Flag = False
+    max_san: Whole = 0
+    is_flex_product: Flag = False
+    is_code_signing: Flag = False
+    is_scan_product: Flag = False
+    currency_code: Text = ""
+    pricing_info: Annotated[tuple[PriceWire, ...], BeforeValidator(_objects)] = Field(default=())
+
+
+class Envelope(BaseModel):
+    """What every answer says about itself, whichever of the three shapes it has.
+
+    Attributes:
+        is_error: None when the answer does not say.
+        messages: the seller's own words.
+        rows: the object, or the objects of an array, member names in lower case.
+        is_array: the answer was an array.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    is_error: bool | None
+    messages: tuple[str, ...] = ()
+    rows: tuple[dict[str, object], ...] = Field(default=(), repr=False)
+    is_array: bool = False
+
+
+def read_envelope(body: bytes) -> Envelope | None:
+    """Read an answer; None when it is no JSON object or array of objects.
+
+    ``AuthResponse`` inside an object, its members at the root, or an array whose elements carry it. An empty array is
+    a success. In an array an error of any element counts.
+    """
+    parsed = reading.parse_json(body)
+    if isinstance(parsed, dict):
+        return Envelope(is_error=_is_error(parsed), messages=_messages(parsed), rows=(dict(parsed),))
+    if not isinstance(parsed, list) or not all(isinstance(item, dict) for item in parsed):
+        return None
+    rows = tuple(dict(item) for item in parsed if isinstance(item, dict))
+    verdicts = [_is_error(row) for row in rows]
+    is_error = True if True in verdicts else None if None in verdicts else False
+    words = tuple(word for row, bad in zip(rows, verdicts, strict=True) if bad for word in _messages(row))
+    return Envelope(is_error=is_error, messages=words, rows=rows, is_array=True)
+
+
+def _auth(row: dict[str, reading.Json] | dict[str, object]) -> dict[str, object]:
+    nested = row.get("authresponse")
+    return dict(nested) if isinstance(nested, dict) else dict(row)
+
+
+def _is_error(row: dict[str, reading.Json] | dict[str, object]) -> bool | None:
+    return reading.flag(_auth(row).get("iserror"))
+
+
+def _messages(row: dict[str, reading.Json] | dict[str, object]) -> tuple[str, ...]:
+    message = _auth(row).get("message")
+    items = message if isinstance(message, list) else [message]
+    return tuple(word for word in (reading.text(item) for item in items) if word)
