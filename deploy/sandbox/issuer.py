@@ -1,0 +1,99 @@
+"""The CA at work: looks for proofs on its own schedule and issues when all of an order's names are proven."""
+
+import asyncio
+from datetime import timedelta
+
+from deploy.sandbox.book import Leaf, Order, Proof
+from deploy.sandbox.catalogue import BY_CODE
+from deploy.sandbox.dcv import ProofLooker
+from deploy.sandbox.following import leaf_order, signing_key
+from deploy.sandbox.world import World
+
+_LOOKS_AT_ONCE = 16
+
+
+class IssuingDesk:
+    """Takes pending orders from proof to leaf."""
+
+    def __init__(self, world: World, looker: ProofLooker) -> None:
+        self._world = world
+        self._looker = looker
+        self._slots = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+    async def run(self) -> None:
+        """Work in rounds until cancelled."""
+        while True:
+            await asyncio.sleep(self._world.settings.ca_poll_seconds)
+            await self.round()
+
+    async def round(self) -> None:
+        """Look at every pending order once; an order that breaks the desk is noted and tried again next time."""
+        orders = self._world.book.pending()
+        results = await asyncio.gather(*(self._work_on(order) for order in orders), return_exceptions=True)
+        for order, result in zip(orders, results, strict=True):
+            if isinstance(result, Exception):
+                what = type(result).__name__
+                self._world.journal.note("desk.failed", f"order {order.seller_order_id}: {what}", error=str(result))
+
+    async def _work_on(self, order: Order) -> None:
+        async with self._slots:
+            for proof in order.proofs:
+                if proof.validated_at is None and order.major == "Pending":
+                    await self._look(order, proof)
+        if order.major != "Pending" or any(proof.validated_at is None for proof in order.proofs):
+            return
+        now = self._world.clock.now()
+        if order.proven_at is None:
+            order.proven_at = now
+            self._world.book.save(order, now)
+        if now >= order.proven_at + self._delay(order):
+            self.issue(order)
+
+    async def _look(self, order: Order, proof: Proof) -> None:
+        look = await self._looker.look(proof)
+        now = self._world.clock.now()
+        if order.major != "Pending" or proof.validated_at is not None:
+            return
+        news, proof.last_look_at, proof.last_result = look.result != proof.last_result, now, look.result
+        if look.is_proven:
+            self.accept(order, proof)
+        elif news:
+            self._world.book.save(order, now)
+
+    def accept(self, order: Order, proof: Proof) -> None:
+        """Take one name as proven."""
+        now = self._world.clock.now()
+        proof.validated_at = now
+        self._world.book.save(order, now)
+        self._world.journal.note(
+            "proof.seen",
+            f"proof for {proof.name} of order {order.seller_order_id} {proof.last_result}".rstrip(),
+            order=order.seller_order_id,
+        )
+
+    def issue(self, order: Order) -> None:
+        """Sign the leaf and make the order active."""
+        now = self._world.clock.now()
+        issued = self._world.ca.issue(leaf_order(order, signing_key(order)), now)
+        serial = f"{issued.leaf.serial_number:X}"
+        order.leaf = Leaf(
+            serial=serial if len(serial) % 2 == 0 else f"0{serial}",
+            pem=issued.leaf_pem,
+            chain_pem=issued.chain_pem,
+            not_before=issued.leaf.not_valid_before_utc,
+            not_after=issued.leaf.not_valid_after_utc,
+            names=order.names,
+        )
+        order.major = order.minor = "Active"
+        self._world.book.save(order, now)
+        self._world.journal.note(
+            "certificate.issued",
+            f"issued {order.leaf.serial} for {', '.join(order.names)} until {order.leaf.not_after:%Y-%m-%d}: "
+            f"order {order.seller_order_id}",
+            order=order.seller_order_id,
+        )
+
+    def _delay(self, order: Order) -> timedelta:
+        own = self._world.faults.seconds_of("issue_delay", order.ids)
+        vetting = 0.0 if BY_CODE[order.product_code].level == "DV" else self._world.switches.vetting_seconds
+        return timedelta(seconds=max(self._world.switches.issue_delay_seconds, own) + vetting)

@@ -1,0 +1,124 @@
+"""Everything that one sandbox knows, in one place: what the seller, the CA, the DNS and the control API share."""
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import dns.name
+
+from deploy.sandbox.book import Book, Order
+from deploy.sandbox.ca import CertificateAuthority
+from deploy.sandbox.catalogue import BY_CODE
+from deploy.sandbox.clock import SandboxClock
+from deploy.sandbox.faults import FaultBook
+from deploy.sandbox.journal import Journal
+from deploy.sandbox.settings import SandboxSettings, Switches
+from deploy.sandbox.state import Store
+from deploy.sandbox.wire import Json
+from deploy.sandbox.zone import Zone
+
+
+class World:
+    """State of one sandbox, without any socket."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.switches = settings.switches
+        self.store = Store(settings.state_file)
+        self.clock = SandboxClock()
+        self.journal = Journal(self.clock.now, (settings.auth_token, settings.tsig_secret))
+        self.faults = FaultBook(settings.seed)
+        self.book = Book(self.store)
+        self.zones = [
+            Zone("test.", self.store, is_updatable=True),
+            Zone("readonly.test.", self.store, is_updatable=False),
+        ]
+        self._ca: CertificateAuthority | None = None
+        # Seller ids start at the time of the first start, so that two fresh sandboxes never hand out the same id.
+        self._counter = int(self.store.row("counter", "order") or int(datetime.now(UTC).timestamp() * 10))
+
+    @property
+    def ca(self) -> CertificateAuthority:
+        """The issuing CA; there once the sandbox's address is known."""
+        assert self._ca is not None
+        return self._ca
+
+    def found_ca(self, base_url: str) -> None:
+        """Make or restore the CA, whose leaves point at addresses below `base_url`."""
+        self._ca = CertificateAuthority(self.store, base_url)
+
+    def next_number(self) -> int:
+        """A number never used before in this state, also after a reset."""
+        self._counter += 1
+        self.store.put_all(("counter", "order", str(self._counter)))
+        return self._counter
+
+    def dice(self, purpose: str) -> random.Random:
+        """Reproducible dice for one purpose, for example one order's tokens."""
+        return random.Random(f"{self.settings.seed}/{purpose}")  # noqa: S311 - reproducible on purpose
+
+    def switch(self, changes: Mapping[str, Json]) -> Switches:
+        """Change switches by name.
+
+        Raises:
+            pydantic.ValidationError: A name or value does not exist.
+        """
+        self.switches = Switches.model_validate({**self.switches.model_dump(), **changes})
+        return self.switches
+
+    def revoked(self, issuer_name: str) -> list[tuple[int, datetime]]:
+        """Serials and instants on an issuer's revocation list."""
+        return [
+            (int(order.leaf.serial, 16), order.leaf.revoked_at)
+            for order in self.book
+            if order.leaf and order.leaf.revoked_at and BY_CODE[order.product_code].brand == issuer_name
+        ]
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """End an order; a leaf that was issued is revoked."""
+        now = self.clock.now()
+        order.major, order.minor = "Cancelled", "Cancelled"
+        order.notes.append((now, reason))
+        if order.leaf is not None and order.leaf.revoked_at is None:
+            order.leaf.revoked_at = now
+        self.book.save(order, now)
+        self.journal.note(
+            "order.cancelled", f"order {order.seller_order_id} cancelled: {reason}", order=order.seller_order_id
+        )
+
+    def decide_refund(self, order: Order, *, approve: bool) -> None:
+        """Approve or deny the refund of an order; a denied one looks like a pending one from outside."""
+        word = "approved" if approve else "denied"
+        order.refund_approved = approve
+        self.journal.note(
+            "refund.decided", f"refund of order {order.seller_order_id} {word}", order=order.seller_order_id
+        )
+        if approve:
+            self.cancel(order, "refunded")
+        else:
+            self.book.save(order, self.clock.now())
+
+    def reset(self) -> None:
+        """Forget orders, sales, records, faults, journal and clock; keys, switches' defaults and ids go on."""
+        self.book.clear()
+        self.store.drop("dns")
+        for zone in self.zones:
+            zone.clear()
+        self.faults.clear()
+        self.clock.follow_system()
+        self.switches = self.settings.switches
+        self.journal.clear()
+
+    def records(self) -> list[dict[str, str | int]]:
+        """Every DNS record of every zone."""
+        return [record for zone in self.zones for record in zone.records()]
+
+    def has_record(self, name: str, kind: str, value: str) -> bool:
+        """Whether a record stands in the DNS; for tests that look without a resolver."""
+        owner = dns.name.from_text(name).to_text().lower()
+        return any(
+            str(r["name"]).lower() == owner
+            and r["type"] == kind
+            and str(r["value"]).strip('"').rstrip(".") == value.rstrip(".")
+            for r in self.records()
+        )
