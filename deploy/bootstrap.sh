@@ -118,30 +118,32 @@ locked_uv() { awk '/^uv==/ { inside = 1 } inside && /^ *#/ { exit } inside { pri
 
 # uv reads neither pip.conf nor PIP_*: where packages come from a mirror, it is told so in its own words.
 adopt_pip_settings() {
-    local python=$1 value
-    value=$(pip_setting "$python" index-url)
+    local value settings
+    # `pip config get` overlooks the file that PIP_CONFIG_FILE names; `list` does not.
+    settings=$("$1" -m pip config list 2>/dev/null) || settings=
+    value=$(pip_setting index-url)
     [ -z "$value" ] || [ -n "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ] || export UV_DEFAULT_INDEX=$value
-    value=$(pip_setting "$python" extra-index-url)
+    value=$(pip_setting extra-index-url)
     if [ -n "$value" ] && [ -z "${UV_INDEX:-}${UV_EXTRA_INDEX_URL:-}" ]; then
         # As pip does it: any index may serve any package. The lock's hashes decide what is accepted.
         export UV_INDEX=$value UV_INDEX_STRATEGY=${UV_INDEX_STRATEGY:-unsafe-best-match}
     fi
-    value=$(existing_links "$(pip_setting "$python" find-links)")
+    value=$(existing_links "$(pip_setting find-links)")
     [ -z "$value" ] || [ -n "${UV_FIND_LINKS:-}" ] || export UV_FIND_LINKS=$value
-    case $(pip_setting "$python" no-index) in 1 | true | True | yes | on) export UV_NO_INDEX=1 ;; esac
-    value=$(pip_setting "$python" trusted-host)
+    case $(pip_setting no-index) in 1 | [Tt]rue | yes | on) export UV_NO_INDEX=1 ;; esac
+    value=$(pip_setting trusted-host)
     [ -z "$value" ] || [ -n "${UV_INSECURE_HOST:-}" ] || export UV_INSECURE_HOST=$value
-    value=$(pip_setting "$python" cert)
+    value=$(pip_setting cert)
     [ -z "$value" ] || [ -n "${SSL_CERT_FILE:-}" ] || export SSL_CERT_FILE=$value
 }
 
-# One of pip's settings: from its variable, else from its files; several values are separated by spaces.
+# One of pip's settings, from its variable, else from `settings`; several values are separated by spaces.
 pip_setting() {
-    local python=$1 name=$2 variable value section
+    local name=$1 variable value section
     variable=PIP_$(printf '%s' "$name" | tr 'a-z-' 'A-Z_')
     value=${!variable:-}
     for section in install global; do
-        [ -n "$value" ] || value=$("$python" -m pip config get "$section.$name" 2>/dev/null) || value=
+        [ -n "$value" ] || value=$(sed -n "s/^$section\.$name=['\"]\(.*\)['\"]\$/\1/p" <<<"$settings" | sed 's/\\n/ /g')
     done
     printf '%s' "$value" | tr '\n' ' ' | sed 's/  */ /g; s/^ //; s/ $//'
 }

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from starter.process import leave
-from starter.server import find_binary
-from tests.support.temporal import time_skipping_server_path
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,12 +17,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 async def temporal_binary() -> Path:
     """The `temporal` program, found or built."""
+    from starter.server import find_binary  # late, as below: tests without a server need not load Temporal's client
+
     return await find_binary(_say)
 
 
 @pytest.fixture(scope="session")
 def time_skipping_env_path() -> Path:
     """The program that starts Temporal's time-skipping test server."""
+    from tests.support.temporal import time_skipping_server_path
+
     return time_skipping_server_path(_say)
 
 
