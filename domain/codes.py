@@ -135,6 +135,19 @@ CODES: dict[str, CodeFacts] = {
     # a request that cannot be used
     "request-refused": _asked("several things in the request cannot be used", "correct them all and ask again"),
     "input-invalid": _asked("the input has not the right shape", "correct the named fields and ask again"),
+    # the Temporal server that Evercert runs on
+    "temporal-not-found": _engine(
+        "a program that the private Temporal server needs is missing", "install what is named"
+    ),
+    "temporal-build-failed": _engine(
+        "building the private Temporal server failed", "put the `temporal` command-line tool on PATH"
+    ),
+    "temporal-not-ready": _engine(
+        "the Temporal server does not answer, or is not set up for Evercert",
+        "evercert temporal provision, or look at the server's log",
+        retryable=True,
+    ),
+    "disk-too-small": _engine("the disk has not the room for building the Temporal server", "free some space"),
 }
 
 
