@@ -68,6 +68,7 @@ class Settings(_Section):
         paths: where things are.
         config_file: the file that was read, or None when there is none.
         temporal: name of the profile in Temporal's own file.
+        web_ui: address of the Temporal Web UI, for links.
         inventory: ``sqlite``, a database address without password, or ``env:NAME`` / ``file:PATH`` that holds one.
         master_key: reference: ``file:PATH`` (relative to the config folder), ``env:NAME`` or ``vault:PATH``.
     """
@@ -76,6 +77,7 @@ class Settings(_Section):
     paths: Paths
     config_file: Path | None = None
     temporal: str = "default"
+    web_ui: str = "http://127.0.0.1:8233"
     inventory: str = "sqlite"
     master_key: str = "file:master.key"
     log: LogSettings = LogSettings()
@@ -191,6 +193,7 @@ def known_keys() -> tuple[str, ...]:
     """Return the dotted keys that a profile may hold."""
     return (
         "temporal",
+        "web_ui",
         "inventory",
         "master_key",
         *(f"log.{name}" for name in LogSettings.model_fields),

@@ -13,6 +13,7 @@ from domain.errors import InvalidRequest
 from starter.cli import doors as ways
 from starter.cli.flags import Flags
 from starter.cli.output import Manner, manner
+from starter.cli.streams import tell
 
 if TYPE_CHECKING:
     from starter.settings import Settings
@@ -82,14 +83,14 @@ class Call:
     def note(self, text: str) -> None:
         """Tell the person something that is no data."""
         if not self.flags.quiet:
-            print(text, file=sys.stderr, flush=True)
+            tell(text)
 
     def confirm(self, question: str) -> None:
         """Go on only with ``--yes`` or a person's yes; raises ``confirmation-required`` otherwise."""
         if self.flags.yes:
             return
         if self.may_ask:
-            print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+            tell(f"{question} [y/N] ", end="")
             if sys.stdin.readline().strip().lower() in {"y", "yes"}:
                 return
             raise InvalidRequest("confirmation-required", "Not confirmed; nothing was changed.")

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from activities.ports import DnsPublisher, DnsPublishers, Inventory, KeyVault, Seller, Sellers
     from domain.inventory import AccountRecord, DnsAccountRecord, OrderRecord
     from domain.request import Act, OrderRequest
@@ -91,6 +94,12 @@ class Engine(Protocol):
         ...
 
 
+SELLER_TOKEN_PURPOSE = "seller-token"  # noqa: S105 - the purpose's name, no secret
+"""Purpose under which the adapters expect an account's token to be sealed."""
+TSIG_SECRET_PURPOSE = "dns-tsig"  # noqa: S105 - the same
+"""Purpose under which the adapters expect a DNS account's secret to be sealed."""
+
+
 @dataclass(frozen=True)
 class Doors:
     """The ways out of a command.
@@ -100,6 +109,10 @@ class Doors:
         engine: connects to Temporal; raises ``engine-unreachable``.
         try_seller: opens an account that is not saved yet, with its plain token.
         try_publisher: opens a DNS account that is not saved yet, with its plain secret.
+        create_key: writes a new master key to a file that is not there yet.
+        upgrade: brings the inventory's schema up to date; returns what was done, in words, or ``""``.
+        schema: returns what is wrong with the schema, or ``""``.
+        temporal: connects a bare Temporal client.
         now: the present instant, UTC.
         pause: waits that many seconds.
     """
@@ -108,6 +121,10 @@ class Doors:
     engine: Callable[["Settings"], AbstractAsyncContextManager[Engine]]
     try_seller: Callable[["Settings", "AccountRecord", str], AbstractAsyncContextManager["Seller"]]
     try_publisher: Callable[["Settings", "DnsAccountRecord", str], AbstractAsyncContextManager["DnsPublisher"]]
+    create_key: Callable[[Path], None]
+    upgrade: Callable[["Settings"], Awaitable[str]]
+    schema: Callable[["Settings"], Awaitable[str]]
+    temporal: Callable[["Settings"], Awaitable["Client"]]
     now: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
 
@@ -146,11 +163,39 @@ async def _try_publisher(
         yield publisher
 
 
+def _create_key(path: Path) -> None:
+    from activities.adapters.build import create_master_key
+
+    create_master_key(path)
+
+
+async def _upgrade(settings: "Settings") -> str:
+    from activities.adapters.build import upgrade_inventory
+
+    return await upgrade_inventory(settings.inventory_url)
+
+
+async def _schema(settings: "Settings") -> str:
+    from activities.adapters.build import check_inventory_schema
+
+    return await check_inventory_schema(settings.inventory_url)
+
+
+async def _temporal(settings: "Settings") -> "Client":
+    from starter.client import connect_temporal
+
+    return await connect_temporal(settings)
+
+
 REAL = Doors(
     adapters=_open_adapters,
     engine=_connect,
     try_seller=_try_seller,
     try_publisher=_try_publisher,
+    create_key=_create_key,
+    upgrade=_upgrade,
+    schema=_schema,
+    temporal=_temporal,
     now=lambda: datetime.now(UTC),
     pause=asyncio.sleep,
 )

@@ -10,6 +10,7 @@ from domain.errors import EvercertError, InvalidRequest
 from domain.inventory import AccountRecord, CertificateRecord, DnsAccountRecord, OrderRecord
 from starter.cli.answer import Answer, Column, Row
 from starter.cli.problems import as_text, problem_of
+from starter.cli.streams import tell
 
 T = TypeVar("T")
 
@@ -81,5 +82,5 @@ async def each(
             failed = True
             problem = problem_of(error)
             rows.append({"id": ref, "state": "failed", "error_code": problem.code, "detail": problem.message})
-            print(as_text(problem), file=sys.stderr)
+            tell(as_text(problem))
     return Answer(schema, rows, columns, changed, code=Exit.SOME_FAILED if failed else Exit.DONE)

@@ -101,7 +101,8 @@ OPTIONS: Mapping[str, object] = {
     "yes": Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")],
     "reason": Annotated[str, typer.Option("--reason", help="Why, for the audit.")],
     "max_price": Annotated[
-        Decimal | None, typer.Option("--max-price", parser=money, metavar="AMOUNT", help="Buy nothing above this price.")
+        Decimal | None,
+        typer.Option("--max-price", parser=money, metavar="AMOUNT", help="Buy nothing above this price."),
     ],
     "wait": Annotated[bool, typer.Option("--wait", help="Return at the end, or when a person is needed (exit 8).")],
     "timeout": Annotated[

@@ -6,7 +6,7 @@ import typer
 
 from domain.codes import CODES, EXIT_MEANINGS, normalised
 from domain.errors import InvalidRequest
-from starter.cli.answer import Answer, Column
+from starter.cli.answer import Answer, Column, Row
 from starter.cli.call import Call
 from starter.cli.flags import LIST
 from starter.cli.verb import noun, verb
@@ -67,7 +67,7 @@ async def errors(
 async def exit_codes(call: Call) -> Answer:
     """List the exit codes."""
     del call
-    rows = [
+    rows: list[Row] = [
         {
             "id": int(code),
             "meaning": meaning,

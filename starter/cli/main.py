@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 
 import typer
 from typer import main as typer_main
+from typer._click import Context  # the class of Typer's own signatures; it has no public name
 
 from domain.codes import Exit
 from starter.cli.flags import SPELLINGS, told
 from starter.cli.problems import Problem, rendered
+from starter.cli.streams import tell
 from starter.cli.verb import Noun
 from starter.process import leave
 
@@ -83,7 +85,7 @@ class _Root(Noun):
         super().__init__(*args, **kwargs)
         self.commands = _Commands()
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # noqa: ARG002 - the overridden signature
+    def format_commands(self, ctx: Context, formatter: Any) -> None:
         """List tasks, then nouns."""
         for heading, is_task in (("Tasks", True), ("Nouns, each with verbs", False)):
             with formatter.section(heading):
@@ -133,7 +135,7 @@ def _misused(error: typer.exceptions.TyperException, argv: Sequence[str]) -> int
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "evercert"
     if type(error).__name__ == "NoArgsIsHelpError":
-        print(error.format_message(), file=sys.stderr)
+        tell(error.format_message())
         return int(Exit.USAGE)
     message = error.format_message()
     option = getattr(error, "option_name", "")
@@ -144,7 +146,7 @@ def _misused(error: typer.exceptions.TyperException, argv: Sequence[str]) -> int
 
 def _fail(problem: Problem, argv: Sequence[str]) -> int:
     output, accessible = told(argv, os.environ)
-    print(rendered(problem, output=output, accessible=accessible), file=sys.stderr, flush=True)
+    tell(rendered(problem, output=output, accessible=accessible))
     return problem.exit_code
 
 

@@ -93,7 +93,11 @@ def _write_text(answer: Answer, how: Manner, out: TextIO) -> None:
     if how.form == "lines":
         for row in answer.rows:
             values = [text(row.get(column.key), column, how).replace("\t", " ") for column in columns]
-            lines = [f"{c.key}\t{v}" for c, v in zip(columns, values, strict=True)] if answer.is_single else ["\t".join(values)]
+            lines = (
+                [f"{c.key}\t{v}" for c, v in zip(columns, values, strict=True)]
+                if answer.is_single
+                else ["\t".join(values)]
+            )
             print("\n".join(line.replace("\r", "") for line in lines), file=out)
         return
     cells = [[text(row.get(column.key), column, how) for column in columns] for row in answer.rows]

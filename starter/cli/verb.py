@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import typer
+from typer._click import Context  # the class of Typer's own signatures; it has no public name
 from typer.core import TyperGroup
 
 from domain.codes import Exit
@@ -22,6 +23,7 @@ from starter.cli.call import Call
 from starter.cli.flags import DEFAULTS, OPTIONS, SHOW, Flags, hoisted
 from starter.cli.output import write
 from starter.cli.problems import Problem, problem_of, rendered
+from starter.cli.streams import tell
 
 P = ParamSpec("P")
 Command: TypeAlias = Callable[Concatenate[Call, P], Awaitable[Answer | None]]
@@ -30,7 +32,7 @@ Command: TypeAlias = Callable[Concatenate[Call, P], Awaitable[Answer | None]]
 class Noun(TyperGroup):
     """A group of commands; shared flags may stand before the verb."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse, after shared flags were moved behind the verb."""
         return super().parse_args(ctx, hoisted(args))
 
@@ -54,9 +56,11 @@ def verb(app: typer.Typer, name: str, offers: Sequence[str] = SHOW) -> Callable[
             for flag in offers
         ]
 
+        anyhow: Callable[..., Awaitable[Answer | None]] = function  # Typer checks the arguments, by the signature below
+
         def command(**given: Any) -> None:
             flags = Flags(**{flag: given.pop(flag) for flag in offers})
-            raise typer.Exit(perform(lambda call: function(call, **given), flags))
+            raise typer.Exit(perform(lambda call: anyhow(call, **given), flags))
 
         parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + shared
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
@@ -118,5 +122,5 @@ def fail(problem: Problem, flags: Flags) -> int:
     shown = rendered(
         problem, output=flags.output or "", accessible=flags.accessible, verbose=flags.verbose or flags.debug
     )
-    print(shown, file=sys.stderr, flush=True)
+    tell(shown)
     return problem.exit_code

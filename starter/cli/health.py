@@ -1,0 +1,192 @@
+"""The checks of ``doctor``: each looks at one part and says in a sentence how it is and what to do."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from domain.errors import EvercertError
+from starter.cli import doors as ways
+from starter.cli.answer import Json
+from starter.cli.problems import problem_of
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from starter.cli.call import Call
+
+Status = Literal["ok", "warning", "failed", "skipped"]
+
+_QUEUES = ("evercert", "evercert-seller", "evercert-dns", "evercert-keys")
+_MIN_RETENTION = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one part is."""
+
+    area: str
+    name: str
+    status: Status
+    sentence: str
+    next: str = ""
+
+    def row(self) -> dict[str, Json]:
+        """Return it as a row."""
+        return {
+            "area": self.area,
+            "name": self.name,
+            "status": self.status,
+            "sentence": self.sentence,
+            "next": self.next,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its area, its name, what it looks at."""
+
+    area: str
+    name: str
+    about: str
+    look: Callable[["Call"], AsyncIterator[Finding]]
+
+
+async def run(check: Check, call: "Call") -> list[Finding]:
+    """Return what a check finds; an error of ours is a finding, too."""
+    try:
+        return [finding async for finding in check.look(call)]
+    except EvercertError as error:
+        problem = problem_of(error)
+        return [Finding(check.area, check.name, "failed", f"{problem.message} ({problem.code})", problem.advice)]
+
+
+async def _config(call: "Call") -> AsyncIterator[Finding]:
+    file = call.settings.config_file
+    yield Finding("config", "file", "ok", f"{file} is read" if file else "no file; defaults are in force")
+
+
+async def _schema(call: "Call") -> AsyncIterator[Finding]:
+    wrong = await ways.doors.schema(call.settings)
+    if wrong:
+        yield Finding("inventory", "schema", "failed", wrong, "evercert db upgrade")
+    else:
+        yield Finding("inventory", "schema", "ok", "the schema fits this release")
+
+
+async def _master_key(call: "Call") -> AsyncIterator[Finding]:
+    async with call.adapters() as adapters:
+        sealed = adapters.vault.seal(b"doctor", row_id="doctor", purpose="doctor")
+        adapters.vault.unseal(sealed, row_id="doctor", purpose="doctor")
+    yield Finding("config", "master key", "ok", "the master key opens this inventory")
+
+
+async def _accounts(call: "Call") -> AsyncIterator[Finding]:
+    async with call.adapters() as adapters:
+        accounts = await adapters.inventory.accounts()
+    if not accounts:
+        yield Finding("accounts", "seller accounts", "warning", "there is none yet", "evercert account add NAME")
+    for it in accounts:
+        if it.parked_code:
+            sentence = f"{it.name} is parked ({it.parked_code}); its orders wait"
+            yield Finding("accounts", it.name, "failed", sentence, f"evercert account check {it.name}")
+        else:
+            yield Finding("accounts", it.name, "ok", f"{it.name} works")
+
+
+async def _dns(call: "Call") -> AsyncIterator[Finding]:
+    async with call.adapters() as adapters:
+        accounts = await adapters.inventory.dns_accounts()
+        if not accounts:
+            yield Finding("dns", "DNS accounts", "warning", "there is none yet", "evercert dns-account add NAME")
+        for it in accounts:
+            try:
+                publisher = await adapters.publishers.open(it.name)
+                for zone in it.zones:
+                    await publisher.check_access(f"_evercert-check.{zone}")
+            except EvercertError as error:
+                yield Finding("dns", it.name, "failed", error.message, problem_of(error).advice)
+            else:
+                yield Finding("dns", it.name, "ok", f"{it.name} writes {', '.join(it.zones)}")
+
+
+async def _reachable(call: "Call") -> AsyncIterator[Finding]:
+    client = await ways.doors.temporal(call.settings)
+    yield Finding(
+        "temporal", "server", "ok", f"namespace {client.namespace} at {client.service_client.config.target_host}"
+    )
+
+
+async def _retention(call: "Call") -> AsyncIterator[Finding]:
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+    client = await ways.doors.temporal(call.settings)
+    told = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    kept = told.config.workflow_execution_retention_ttl.ToTimedelta()
+    status: Status = "ok" if kept >= _MIN_RETENTION else "warning"
+    next_step = "" if status == "ok" else "evercert temporal provision"
+    yield Finding("temporal", "retention", status, f"closed runs are kept {kept.days} days", next_step)
+
+
+async def _attributes(call: "Call") -> AsyncIterator[Finding]:
+    from starter.server.provision import missing_search_attributes
+    from workflows.search_attributes import REGISTRATION
+
+    missing = await missing_search_attributes(await ways.doors.temporal(call.settings), REGISTRATION)
+    if missing:
+        sentence = f"missing: {', '.join(missing)}; workers refuse to start"
+        yield Finding("temporal", "search attributes", "failed", sentence, "evercert temporal provision")
+    else:
+        yield Finding("temporal", "search attributes", "ok", f"all {len(REGISTRATION)} are known")
+
+
+async def _workers(call: "Call") -> AsyncIterator[Finding]:
+    client = await ways.doors.temporal(call.settings)
+    for queue in _QUEUES:
+        polls = await _polls(client, queue, workflows=queue == _QUEUES[0])
+        if polls:
+            yield Finding("worker", queue, "ok", f"{polls} pollers")
+        else:
+            yield Finding("worker", queue, "failed", "nobody polls; orders wait", "evercert worker run")
+
+
+async def _clock(call: "Call") -> AsyncIterator[Finding]:
+    from starter.server_time import MOST, clock_difference
+
+    difference = await clock_difference(await ways.doors.temporal(call.settings))
+    if difference is None:
+        yield Finding("temporal", "clock", "skipped", "the server does not tell its time")
+    elif abs(difference) > MOST:
+        sentence = f"this machine's clock and the server's differ by {difference.total_seconds():.0f} s"
+        yield Finding("temporal", "clock", "failed", sentence, "set both by NTP; workers refuse to start meanwhile")
+    else:
+        yield Finding("temporal", "clock", "ok", "this machine and the server agree on the time")
+
+
+async def _polls(client: "Client", queue: str, *, workflows: bool) -> int:
+    from temporalio.api.enums.v1 import TaskQueueType
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+
+    kinds = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    told = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kinds[0 if workflows else 1]
+        )
+    )
+    return len(told.pollers)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("config", "file", "the configuration can be read", _config),
+    Check("inventory", "schema", "the inventory's schema fits this release", _schema),
+    Check("config", "master key", "the master key opens this inventory", _master_key),
+    Check("accounts", "seller accounts", "no account is parked", _accounts),
+    Check("dns", "DNS accounts", "a throw-away record can be written to each zone", _dns),
+    Check("temporal", "server", "the Temporal server answers", _reachable),
+    Check("temporal", "retention", "closed runs are kept long enough", _retention),
+    Check("temporal", "search attributes", "the server knows our search attributes", _attributes),
+    Check("temporal", "clock", "this machine and the server agree on the time", _clock),
+    Check("worker", "queues", "somebody polls each task queue", _workers),
+)
+"""All checks, in the order in which one thing needs another."""

@@ -1,0 +1,93 @@
+"""``evercert temporal``: makes a Temporal server ready, and knows the addresses of its Web UI."""
+
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+
+from domain.errors import EvercertError
+from starter.cli import doors as ways
+from starter.cli.answer import Answer, Column, Json
+from starter.cli.call import Call
+from starter.cli.flags import LIST, SHOW
+from starter.cli.verb import noun, verb
+
+if TYPE_CHECKING:
+    from starter.settings import Settings
+
+app = noun("The Temporal server and its Web UI.")
+
+
+@verb(app, "provision", (*SHOW, "yes", "dry_run"))
+async def provision(call: Call) -> Answer:
+    """Create or complete namespace, retention and search attributes on the configured server; takes nothing away."""
+    from starter.server.provision import provision as provide
+    from workflows.search_attributes import REGISTRATION
+
+    client = await ways.doors.temporal(call.settings)
+    report = await provide(client, namespace=client.namespace, search_attributes=REGISTRATION, dry_run=True)
+    planned = report.changed
+    for line in (*planned, *report.differs):
+        call.note(f"{'plan' if line in planned else 'differs, left alone:'}  {line}")
+    if planned and not call.flags.dry_run:
+        call.confirm(f"Make {len(planned)} changes to namespace {client.namespace}?")
+        report = await provide(client, namespace=client.namespace, search_attributes=REGISTRATION)
+    changed = bool(planned) and not call.flags.dry_run
+    row: dict[str, Json] = {
+        "namespace": report.namespace,
+        "state": "done" if changed else "ok" if not planned else "skipped",
+        "changed": list(report.changed),
+        "differs": list(report.differs),
+    }
+    columns = (Column("namespace"), Column("state", kind="state"), Column("changed", "changes"), Column("differs"))
+    return Answer("temporal.provision", row, columns, changed=changed)
+
+
+@verb(app, "links", LIST)
+async def links(
+    call: Call,
+    order: Annotated[str, typer.Argument(help="Also the page of this order.")] = "",
+    store: Annotated[bool, typer.Option("--store", help="Links that make the browser keep the view.")] = False,
+) -> Answer:
+    """Print addresses of the Web UI: start box, orders that need a person, one account, one order."""
+    namespace = str(call.settings.temporal_connect_config().get("namespace"))
+    base = f"{call.settings.web_ui.rstrip('/')}/namespaces/{quote(namespace)}/workflows"
+    running = "ExecutionStatus='Running'"
+    rows: list[dict[str, Json]] = [
+        {"name": "start box", "url": f"{base}/start-workflow?taskQueue=evercert"},
+        {
+            "name": "needs a person",
+            "url": _view(base, f"EvercertNeedsPerson=true AND {running}", "Needs a person" if store else ""),
+        },
+    ]
+    async with call.adapters() as adapters:
+        for account in await adapters.inventory.accounts():
+            query = f"EvercertAccount='{account.name}' AND {running}"
+            rows.append({"name": f"account {account.name}", "url": _view(base, query, account.name if store else "")})
+        if order:
+            from starter.cli.finding import one_order
+
+            found = await one_order(adapters.inventory, order)
+            page = f"{base}/{quote(found.workflow_id, safe='')}/{quote(found.run_id, safe='')}/user-metadata"
+            rows.append({"name": found.order_id, "url": page})
+    await _warn(call, call.settings)
+    return Answer("temporal.links", rows, (Column("name"), Column("url")))
+
+
+def _view(base: str, query: str, stored_as: str) -> str:
+    saved = f"&savedQuery={quote(stored_as)}" if stored_as else ""
+    return f"{base}?query={quote(query)}{saved}"
+
+
+async def _warn(call: Call, settings: "Settings") -> None:
+    """Say when the links would show nothing because the server does not know our search attributes."""
+    from starter.server.provision import missing_search_attributes
+    from workflows.search_attributes import REGISTRATION
+
+    try:
+        missing = await missing_search_attributes(await ways.doors.temporal(settings), REGISTRATION)
+    except EvercertError as error:
+        call.note(f"warning  not checked: {error.message}")
+        return
+    if missing:
+        call.note(f"warning  the server lacks {len(missing)} search attributes: evercert temporal provision")

@@ -1,0 +1,36 @@
+"""``evercert worker``: the process that does the work."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from starter.cli.call import Call
+from starter.cli.flags import BASE
+from starter.cli.services import stopping
+from starter.cli.verb import noun, verb
+
+app = noun("The process that does the work.")
+
+RoleName = Literal["workflows", "seller", "dns", "keys"]
+
+
+@verb(app, "run", BASE)
+async def run(
+    call: Call,
+    role: Annotated[list[RoleName] | None, typer.Option("--role", help="Only this; repeat it for more.")] = None,
+    ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Made once all queues are polled.")] = None,
+) -> None:
+    """Work on orders until Ctrl-C or SIGTERM; any number of workers may run."""
+    from worker import ALL_ROLES, Role, run_worker
+
+    roles = tuple(Role(name) for name in role) if role else ALL_ROLES
+
+    def ready() -> None:
+        call.note(f"polling for {', '.join(roles)} (Ctrl-C ends it, after what is being done)")
+        if ready_file is not None:
+            ready_file.touch()
+
+    with stopping(asyncio.Event()) as stop:
+        await run_worker(call.settings, roles=roles, stop=stop, ready=ready)
