@@ -18,6 +18,8 @@ def main() -> None:
         path = asyncio.run(find_binary(_say))
     except EvercertError as error:
         _say(f"error {error}")
+        for line in error.why:
+            _say(f"  why   {line}")
         _say(f"  next  {error.next_step}")
         leave(12)
     sys.stdout.write(f"{path}\n")

@@ -35,6 +35,7 @@ _PRIVATE = ("--disable-config-env", "--disable-config-file")
 _NEWS = "--ui-disable-news-fetch"
 
 _READY_SECONDS = 60.0
+_ANSWER_SECONDS = 10.0
 _STATE_SECONDS = 15.0
 _TRIES = 3
 _LOOK_SECONDS = 0.05
@@ -94,7 +95,6 @@ class DevServer:
         if self.running:
             return self
         for attempt in range(1, _TRIES + 1):
-            self._choose_ports()
             self._process = await self._spawn()
             if await self._becomes_ready(self._process):
                 return self
@@ -144,6 +144,8 @@ class DevServer:
         with contextlib.ExitStack() as stack:
             lock = stack.enter_context(_open_lock(self._home / "temporal.lock"))
             await _wait_for_state(lock, self._home)
+            # Only now: a predecessor that is about to end may still hold the ports that we were given.
+            self._choose_ports()
             return ChildProcess.start(
                 [self._binary, *await self._arguments()],
                 log=self.log,
@@ -165,8 +167,8 @@ class DevServer:
         """Wait for the first real answer; ``False``, with the process ended, when there is none in time."""
         deadline = time.monotonic() + _READY_SECONDS
         while process.running and time.monotonic() < deadline:
-            with contextlib.suppress(RuntimeError):
-                await Client.connect(self.address)
+            with contextlib.suppress(RuntimeError, TimeoutError):
+                await asyncio.wait_for(Client.connect(self.address), _ANSWER_SECONDS)
                 return process.running
             await asyncio.sleep(_LOOK_SECONDS)
         await process.kill()

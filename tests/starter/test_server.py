@@ -176,7 +176,7 @@ from pathlib import Path
 from starter.server import DevServer
 
 async def main():
-    server = await DevServer(Path(sys.argv[1]), Path(sys.argv[2])).start()
+    server = await DevServer(Path(sys.argv[1]), Path(sys.argv[2]), port=int(sys.argv[3])).start()
     print(server.pid, flush=True)
     await asyncio.sleep(600)
 
@@ -186,15 +186,18 @@ asyncio.run(main())
 
 @pytest.mark.server
 async def test_the_server_ends_with_a_parent_that_was_killed(temporal_binary: Path, tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", _PARENT, temporal_binary, tmp_path], stdout=subprocess.PIPE)
+    port = free_port()
+    command = [sys.executable, "-c", _PARENT, str(temporal_binary), str(tmp_path), str(port)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    await eventually_gone(pid)
-    async with DevServer(temporal_binary, tmp_path) as successor:
-        assert successor.running
+    # At once, while the other is still ending: it waits for state and port.
+    async with DevServer(temporal_binary, tmp_path, port=port) as successor:
+        assert successor.pid != pid
+        await eventually_gone(pid)
 
 
 async def eventually_gone(pid: int) -> None:
