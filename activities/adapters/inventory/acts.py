@@ -1,0 +1,199 @@
+"""Acts at the seller that may cost money: taking the keys of a sale, and changing an act by compare-and-set."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.adapters.inventory.failures import RuleBroken
+from activities.adapters.inventory.orders import OrderQueries
+from activities.adapters.inventory.records import act_record
+from activities.adapters.inventory.session import hits, locked_order, write_event
+from activities.adapters.inventory.tables import ActRow, OrderRow
+from domain import ids
+from domain.errors import InvalidRequest, InvariantBroken, Refused
+from domain.inventory import ActKind, ActRecord, ActState, AuditEvent
+from domain.seller import Money
+
+
+class ActQueries(OrderQueries):
+    """The purchase part of the inventory."""
+
+    async def reserve(
+        self, order_id: str, *, fingerprint: str | None, owner: str, price: Money, body_hash: str, now: datetime
+    ) -> ActRecord:
+        """Take all unique keys and write the intention to buy (state ``reserved``), in one transaction.
+
+        Repeating by the same owner returns the act as it stands.
+
+        Raises:
+            InvalidRequest: ``duplicate-order``, ``request-id-reused`` (the id came with another request) or
+                ``request-id-taken`` (with the same one); the sentence names the other order.
+            Refused: ``act-in-progress``: another run owns the act.
+            InvariantBroken: ``order-missing``.
+        """
+        act = ActRow(
+            act_id=order_id,
+            order_id=order_id,
+            kind=ActKind.PURCHASE.value,
+            state=ActState.RESERVED.value,
+            owner=owner,
+            fence=0,
+            body_hash=body_hash,
+            sender="",
+            seller_order_id="",
+            price_amount=price.amount,
+            price_currency=price.currency,
+            error_code="",
+            changed_at=now,
+        )
+        try:
+            return await self._reserve(act, fingerprint)
+        except RuleBroken:
+            # PostgreSQL lets another writer commit between our look and our insert: the second look finds it.
+            return await self._reserve(act, fingerprint)
+
+    async def act(self, act_id: str) -> ActRecord | None:
+        """Return the act, or None."""
+        async with self._db.reading() as session:
+            row = await session.get(ActRow, act_id)
+        return None if row is None else act_record(row)
+
+    async def change_act(
+        self,
+        act_id: str,
+        *,
+        seen: ActState,
+        fence: int,
+        to: ActState,
+        changes: ActRecord | None,
+        event: AuditEvent,
+        now: datetime,
+    ) -> ActRecord | None:
+        """Compare-and-set: one ``UPDATE`` that must hit exactly one row; None, and nothing written, if it did not.
+
+        Of ``changes`` the fields ``send_deadline``, ``sender``, ``seller_order_id``, ``charged``, ``error_code`` and
+        ``body_hash`` are taken. ``rejected`` frees the open fingerprint; the request id stays taken.
+
+        Raises:
+            Ambiguous: ``seller-order-taken``: another order of ours has this number at the seller.
+        """
+        change = (
+            update(ActRow)
+            .where(ActRow.act_id == act_id, ActRow.state == seen.value, ActRow.fence == fence)
+            .values(state=to.value, fence=fence + 1, changed_at=now, **_taken_over(changes))
+        )
+        try:
+            async with self._db.writing() as session:
+                if await hits(session, change) != 1:
+                    return None
+                await write_event(session, event)
+                return await _with_its_order(session, act_id, now)
+        except RuleBroken as refusal:
+            number = changes.seller_order_id if changes is not None else ""
+            raise await self._taken(act_id, number, refusal) from None
+
+    async def _reserve(self, act: ActRow, fingerprint: str | None) -> ActRecord:
+        async with self._db.writing() as session:
+            order = await locked_order(session, act.order_id)
+            existing = await session.get(ActRow, act.act_id)
+            if existing is not None:
+                return _own(existing, act.owner)
+            await _refuse_taken_keys(session, order, fingerprint)
+            order.reserved_request_id = order.request_id or None
+            order.open_fingerprint = fingerprint
+            order.fingerprint = fingerprint or order.fingerprint
+            order.price_amount, order.price_currency = act.price_amount, act.price_currency
+            added = await session.merge(act)
+            await session.flush()
+            await write_event(session, _reserved(act))
+            return act_record(added)
+
+
+def _own(act: ActRow, owner: str) -> ActRecord:
+    if act.owner != owner:
+        run = act.owner.rpartition("/")[2]
+        raise Refused(
+            "act-in-progress",
+            f"Another run, {run}, has this purchase in hand.",
+            next_step="follow that run; nothing was sent by this one",
+        )
+    return act_record(act)
+
+
+async def _refuse_taken_keys(session: AsyncSession, order: OrderRow, fingerprint: str | None) -> None:
+    """Look who holds the keys, to be able to say it; the unique keys of the tables hold them in any case."""
+    others = select(OrderRow).where(OrderRow.order_id != order.order_id)
+    if order.request_id:
+        same_id = others.where(OrderRow.account == order.account, OrderRow.reserved_request_id == order.request_id)
+        if (holder := await session.scalar(same_id)) is not None:
+            raise _request_id_taken(holder, is_same=holder.request_digest == order.request_digest)
+    if fingerprint is not None:
+        equal = others.where(OrderRow.open_fingerprint == fingerprint)
+        if (holder := await session.scalar(equal)) is not None:
+            raise _duplicate(holder)
+
+
+async def _with_its_order(session: AsyncSession, act_id: str, now: datetime) -> ActRecord:
+    """Carry over to the order what the changed act says of it."""
+    act = await session.get(ActRow, act_id)
+    if act is None:
+        raise InvariantBroken("act-missing", f"The inventory has no act {act_id}.")
+    order = await locked_order(session, act.order_id)
+    if act.seller_order_id:
+        order.seller_order_id = act.seller_order_id
+    if act.charged_amount is not None:
+        order.charged_amount, order.charged_currency = act.charged_amount, act.charged_currency
+    if act.state == ActState.REJECTED:
+        order.open_fingerprint = None
+    if session.is_modified(order):
+        order.updated_at = now
+    await session.flush()
+    return act_record(act)
+
+
+def _taken_over(changes: ActRecord | None) -> dict[str, object]:
+    if changes is None:
+        return {}
+    charged = changes.charged
+    return {
+        "send_deadline": changes.send_deadline,
+        "sender": changes.sender,
+        "seller_order_id": changes.seller_order_id,
+        "charged_amount": None if charged is None else charged.amount,
+        "charged_currency": None if charged is None else charged.currency,
+        "error_code": changes.error_code,
+        "body_hash": changes.body_hash,
+    }
+
+
+def _reserved(act: ActRow) -> AuditEvent:
+    return AuditEvent(
+        event_id=ids.event_id(act.order_id, "purchase.reserved", ""),
+        kind="purchase.reserved",
+        subject=act.order_id,
+        at=act.changed_at,
+        facts={"price": f"{act.price_amount} {act.price_currency}", "body_hash": act.body_hash},
+    )
+
+
+def _duplicate(holder: OrderRow) -> InvalidRequest:
+    return InvalidRequest(
+        "duplicate-order",
+        f"Order {holder.order_id} for the same account, product and names is open.",
+        next_step=f"follow it: evercert order watch {holder.order_id}; or allow a duplicate",
+    )
+
+
+def _request_id_taken(holder: OrderRow, *, is_same: bool) -> InvalidRequest:
+    if is_same:
+        return InvalidRequest(
+            "request-id-taken",
+            f"This request was made before: it is order {holder.order_id}.",
+            next_step=f"follow it: evercert order watch {holder.order_id}",
+        )
+    return InvalidRequest(
+        "request-id-reused",
+        f"The request id belongs to another request, order {holder.order_id}.",
+        next_step="ask again with a new request id",
+    )

@@ -1,0 +1,80 @@
+"""The audit: rows that are written once, and who the inventory belongs to."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from activities.adapters.inventory.failures import upgrade_needed
+from activities.adapters.inventory.records import record
+from activities.adapters.inventory.schema import engine_state
+from activities.adapters.inventory.session import Queries, write_event
+from activities.adapters.inventory.tables import AuditRow, InstallationRow
+from domain import ids
+from domain.inventory import AuditEvent, Installation
+
+
+class AuditQueries(Queries):
+    """The audit part of the inventory. There is no way to change or delete a row, here or in the database."""
+
+    async def append_audit(self, event: AuditEvent) -> None:
+        """Write one audit row; the same id twice is one row."""
+        async with self._db.writing() as session:
+            await write_event(session, event)
+
+    async def audit(self, *, subject: str = "", limit: int = 500) -> tuple[AuditEvent, ...]:
+        """Return the newest ``limit`` audit rows, oldest of them first."""
+        query = select(AuditRow).order_by(AuditRow.sequence.desc()).limit(limit)
+        if subject:
+            query = query.where(AuditRow.subject == subject)
+        async with self._db.reading() as session:
+            rows = (await session.scalars(query)).all()
+        return tuple(record(AuditEvent, row) for row in reversed(rows))
+
+
+class InstallationQueries(Queries):
+    """The installation row."""
+
+    async def installation(self) -> Installation:
+        """Return the installation row.
+
+        Raises:
+            Misconfigured: ``db-upgrade-needed`` for another schema.
+        """
+        (await engine_state(self._db.engine)).require()
+        async with self._db.reading() as session:
+            row = await session.get(InstallationRow, 1)
+            if row is None:
+                raise upgrade_needed("The inventory database does not say whose it is.")
+            sequence = await session.scalar(select(func.max(AuditRow.sequence)))
+        return Installation(
+            installation_id=row.installation_id,
+            namespace=row.namespace,
+            cluster_id=row.cluster_id,
+            key_check=row.key_check,
+            audit_sequence=sequence or 0,
+        )
+
+    async def bind_installation(
+        self, *, namespace: str, cluster_id: str, key_check: bytes, now: datetime
+    ) -> Installation:
+        """Write what is still empty of the three; values already there are left alone and returned."""
+        async with self._db.writing() as session:
+            row = await session.get_one(InstallationRow, 1, with_for_update=True)
+            before = (row.namespace, row.cluster_id, row.key_check)
+            row.namespace = row.namespace or namespace
+            row.cluster_id = row.cluster_id or cluster_id
+            row.key_check = row.key_check or key_check
+            if before != (row.namespace, row.cluster_id, row.key_check):
+                await write_event(session, _bound(row, now))
+        return await self.installation()
+
+
+def _bound(row: InstallationRow, now: datetime) -> AuditEvent:
+    to = f"{row.namespace}/{row.cluster_id}/{row.key_check.hex()}"
+    return AuditEvent(
+        event_id=ids.event_id(row.installation_id, "installation.bound", to),
+        kind="installation.bound",
+        subject=row.installation_id,
+        at=now,
+        facts={"namespace": row.namespace, "cluster": row.cluster_id},
+    )

@@ -1,0 +1,1 @@
+"""Migrations of the inventory; a released one is never changed."""

@@ -1,0 +1,200 @@
+"""Orders: what was asked for, and what people see of it."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, Text, cast, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.adapters.inventory.failures import RuleBroken
+from activities.adapters.inventory.records import order_record
+from activities.adapters.inventory.session import (
+    Queries,
+    hits,
+    insert_once,
+    locked_order,
+    order_missing,
+    write_event,
+)
+from activities.adapters.inventory.tables import ActRow, OrderRow
+from domain import ids, purchase
+from domain.errors import Ambiguous, EvercertError
+from domain.inventory import ActState, AuditEvent, Look, NewOrder, OrderChange, OrderRecord
+from domain.order import STATES, OrderState
+
+_UNSOLD_ENDS = (OrderState.CANCELLED.value, OrderState.REJECTED.value, OrderState.EXPIRED.value)
+_OUTCOME_UNKNOWN = (ActState.SENDING.value, ActState.IN_DOUBT.value)
+_PLAIN_CHANGES = ("state", "waiting_for", "detail", "error_code", "until", "status_text", "term_ends_at")
+
+
+class OrderQueries(Queries):
+    """The order part of the inventory."""
+
+    async def open_order(self, order: NewOrder, now: datetime) -> OrderRecord:
+        """Add the order in state ``checking``, with its audit row; returns the existing row when repeated."""
+        async with self._db.writing() as session:
+            if await insert_once(session, OrderRow, _new_row(order, now), key=("order_id",)):
+                await write_event(session, _requested(order, now))
+            return order_record(await locked_order(session, order.order_id))
+
+    async def order(self, order_id: str) -> OrderRecord | None:
+        """Return the order, or None."""
+        async with self._db.reading() as session:
+            row = await session.get(OrderRow, order_id)
+        return None if row is None else order_record(row)
+
+    async def orders(
+        self, *, name: str = "", account: str = "", state: str = "", limit: int = 200
+    ) -> tuple[OrderRecord, ...]:
+        """Return orders, newest first; ``name`` is one of their names, written in full."""
+        query = select(OrderRow)
+        if name:
+            query = query.where(cast(OrderRow.names, Text).contains(f'"{name.lower()}"', autoescape=True))
+        if account:
+            query = query.where(OrderRow.account == account)
+        if state:
+            query = query.where(OrderRow.state == state)
+        return await self._listed(query, limit)
+
+    async def change_order(
+        self, order_id: str, change: OrderChange, event: AuditEvent | None, now: datetime
+    ) -> OrderRecord:
+        """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
+
+        Repeating gives the same. An order that ends gives its open fingerprint free, unless it is not known whether it
+        was sold.
+
+        Raises:
+            InvariantBroken: ``order-missing``.
+            Ambiguous: ``seller-order-taken``: another order of ours has this number at the seller.
+        """
+        try:
+            async with self._db.writing() as session:
+                row = await locked_order(session, order_id)
+                if _apply(row, change, now):
+                    row.updated_at = now
+                if row.open_fingerprint is not None and await _ends_settled(session, row):
+                    row.open_fingerprint = None
+                if event is not None:
+                    await write_event(session, event)
+                await session.flush()
+                return order_record(row)
+        except RuleBroken as refusal:
+            raise await self._taken(order_id, change.seller_order_id or "", refusal) from None
+
+    async def write_look(self, order_id: str, look: Look) -> None:
+        """Remember the last look of the poll. Raises ``InvariantBroken('order-missing')``."""
+        change = (
+            update(OrderRow)
+            .where(OrderRow.order_id == order_id)
+            .values(looked_at=look.looked_at, next_look_at=look.next_at, look=look.outcome)
+        )
+        async with self._db.writing() as session:
+            if await hits(session, change) != 1:
+                raise order_missing(order_id)
+
+    async def open_orders_like(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the ids of orders that hold this open fingerprint: one at most, the key is unique."""
+        query = select(OrderRow.order_id).where(OrderRow.open_fingerprint == fingerprint)
+        async with self._db.reading() as session:
+            return tuple(await session.scalars(query))
+
+    async def issued_orders_like(self, fingerprint: str) -> tuple[OrderRecord, ...]:
+        """Return orders of an equal request whose certificate is recorded, newest first; ended ones left out."""
+        query = select(OrderRow).where(
+            OrderRow.fingerprint == fingerprint, OrderRow.certificate_id != "", OrderRow.state.not_in(_UNSOLD_ENDS)
+        )
+        return await self._listed(query, limit=50)
+
+    async def order_with_request_id(self, account: str, request_id: str) -> OrderRecord | None:
+        """Return the order that holds this request id as its reservation, whatever its state."""
+        query = select(OrderRow).where(OrderRow.account == account, OrderRow.reserved_request_id == request_id)
+        async with self._db.reading() as session:
+            row = await session.scalar(query)
+        return None if row is None else order_record(row)
+
+    async def _listed(self, query: Select[OrderRow], limit: int) -> tuple[OrderRecord, ...]:
+        newest_first = query.order_by(OrderRow.created_at.desc(), OrderRow.order_id).limit(limit)
+        async with self._db.reading() as session:
+            return tuple(order_record(row) for row in await session.scalars(newest_first))
+
+    async def _taken(self, order_id: str, seller_order_id: str, refusal: RuleBroken) -> EvercertError:
+        """Return the error that says who holds the seller's number; the refusal itself when nobody does."""
+        async with self._db.reading() as session:
+            ours = select(OrderRow.account).where(OrderRow.order_id == order_id).scalar_subquery()
+            query = select(OrderRow.order_id).where(
+                OrderRow.account == ours, OrderRow.seller_order_id == seller_order_id, OrderRow.order_id != order_id
+            )
+            holder = await session.scalar(query)
+        return refusal if holder is None else _number_taken(holder)
+
+
+def _new_row(order: NewOrder, now: datetime) -> dict[str, object]:
+    values = order.model_dump(mode="python")
+    values["names"] = list(order.names)
+    values["request"] = order.model_dump(mode="json")["request"]
+    values["fingerprint"] = purchase.fingerprint(account=order.account, product=order.product, names=order.names)
+    return values | {
+        "state": OrderState.CHECKING.value,
+        "waiting_for": "nobody",
+        "detail": "",
+        "error_code": "",
+        "since": now,
+        "origin": "evercert",
+        "status_text": "",
+        "certificate_id": "",
+        "look": "",
+        "created_at": now,
+        "updated_at": now,
+        "version": 1,
+    }
+
+
+def _requested(order: NewOrder, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        event_id=ids.event_id(order.order_id, "order.requested", ""),
+        kind="order.requested",
+        subject=order.order_id,
+        at=now,
+        by=order.requested_by or "evercert",
+        claim="claimed" if order.requested_by else "system",
+        reason=order.reason,
+        facts={
+            "account": order.account,
+            "product": order.product,
+            "name": order.common_name,
+            "months": str(order.months),
+        },
+    )
+
+
+def _apply(row: OrderRow, change: OrderChange, now: datetime) -> bool:
+    """Write a change into a row; tell whether anything became different."""
+    wanted = {name: value for name in _PLAIN_CHANGES if (value := getattr(change, name)) is not None}
+    if change.clear_until:
+        wanted["until"] = None
+    if change.seller_order_id:
+        wanted["seller_order_id"] = change.seller_order_id
+    if change.charged is not None:
+        wanted["charged_amount"], wanted["charged_currency"] = change.charged.amount, change.charged.currency
+    different = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+    for name, value in different.items():
+        setattr(row, name, value)
+    if {"state", "waiting_for"} & different.keys():
+        row.since = now
+    return bool(different)
+
+
+async def _ends_settled(session: AsyncSession, row: OrderRow) -> bool:
+    """Tell whether an order is over and it is known whether it was sold."""
+    if row.state not in {state.value for state, facts in STATES.items() if facts.is_end}:
+        return False
+    lost = select(ActRow.act_id).where(ActRow.order_id == row.order_id, ActRow.state.in_(_OUTCOME_UNKNOWN))
+    return await session.scalar(lost) is None
+
+
+def _number_taken(holder: str) -> Ambiguous:
+    return Ambiguous(
+        "seller-order-taken",
+        f"The seller's order number belongs to order {holder} already.",
+        next_step=f"compare both with the seller's list: evercert order show {holder}",
+    )

@@ -1,0 +1,190 @@
+"""The schema: which version a database has, and bringing it to this release's.
+
+Upgrades run one at a time: concurrent migrations race on either database. A worker never upgrades; it refuses to start
+and names the command.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.adapters.inventory.engine import make_engine, read_url, sqlite_file, writing_engine
+from activities.adapters.inventory.failures import own_words, upgrade_needed
+from domain.errors import Misconfigured
+
+Progress = Callable[[str], None]
+
+_ADVISORY_LOCK = 0x45564552  # "EVER"; only PostgreSQL knows it
+
+
+@dataclass(frozen=True)
+class SchemaState:
+    """Where a database stands.
+
+    Attributes:
+        current: revision of the database; None for one without tables, or without a file.
+        head: revision that this release needs.
+        is_known: this release knows ``current`` or it is None.
+    """
+
+    current: str | None
+    head: str
+    is_known: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether this release can work with it."""
+        return self.current == self.head
+
+    def require(self) -> None:
+        """Raise ``Misconfigured('db-upgrade-needed')`` unless it can be worked with."""
+        if not self.is_known:
+            raise _too_new()
+        if self.current is None:
+            raise upgrade_needed("There is no inventory database yet, or it is empty.")
+        if not self.ok:
+            raise upgrade_needed("The inventory database is older than this release.")
+
+
+async def schema_state(url: str) -> SchemaState:
+    """Look which revision a database has; changes nothing.
+
+    Raises:
+        Misconfigured: ``db-url-invalid``.
+        Unavailable: ``inventory-unavailable``.
+    """
+    parsed = read_url(url)
+    path = sqlite_file(parsed)
+    if path is not None and not path.exists():
+        return _state(None)
+    engine = make_engine(parsed)
+    try:
+        return await engine_state(engine)
+    finally:
+        await engine.dispose()
+
+
+async def engine_state(engine: AsyncEngine) -> SchemaState:
+    """Look which revision the database of an engine has."""
+    with own_words():
+        async with engine.connect() as connection:
+            return _state(await connection.run_sync(_revision))
+
+
+async def upgrade(url: str, progress: Progress) -> None:
+    """Bring a database to this release's schema, making it first where there is none. Repeating changes nothing.
+
+    Args:
+        url: SQLAlchemy address.
+        progress: told what is being done, one sentence each.
+
+    Raises:
+        Misconfigured: ``db-upgrade-needed`` when a newer release has made the schema; nothing is changed then.
+        Unavailable: ``inventory-unavailable``.
+    """
+    parsed = read_url(url)
+    with own_words():
+        async with _upgrade_lock(parsed, progress):
+            engine = make_engine(parsed)
+            try:
+                async with writing_engine(engine).begin() as connection:
+                    await _upgrade(connection, progress)
+            finally:
+                await engine.dispose()
+
+
+async def _upgrade(connection: AsyncConnection, progress: Progress) -> None:
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    state = _state(await connection.run_sync(_revision))
+    if not state.is_known:
+        raise _too_new()
+    if state.ok:
+        progress(f"the inventory schema is up to date ({state.head})")
+        return
+    progress(f"the inventory schema goes from {state.current or 'nothing'} to {state.head}")
+    await connection.run_sync(_run_migrations)
+    progress("the inventory schema is up to date")
+
+
+def _run_migrations(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    location = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", location.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _state(current: str | None) -> SchemaState:
+    scripts = ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
+    assert head is not None
+    if current is None:
+        return SchemaState(None, head)
+    try:
+        is_known = scripts.get_revision(current) is not None
+    except CommandError:
+        is_known = False
+    return SchemaState(current, head, is_known)
+
+
+@asynccontextmanager
+async def _upgrade_lock(url: URL, progress: Progress) -> AsyncIterator[None]:
+    """Hold the lock file beside a SQLite database, and make that database where there is none."""
+    path = sqlite_file(url)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(path.name + ".upgrade-lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        await _lock(descriptor, progress)
+        # For us alone: sealed keys live in it. SQLite gives its side files the same mode.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _lock(descriptor: int, progress: Progress) -> None:
+    """Take the lock; it ends with the descriptor, so that a killed upgrade leaves none behind."""
+    is_told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not is_told:
+                progress("another upgrade is under way; waiting for it")
+            is_told = True
+            await asyncio.sleep(0.2)
+        else:
+            return
+
+
+def _too_new() -> Misconfigured:
+    return upgrade_needed(
+        "The inventory database was made by a newer release.",
+        next_step="install the release that made it; this one changed nothing",
+    )

@@ -1,0 +1,80 @@
+"""What all queries share: the open database, and statements that may be repeated."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import Update
+
+from activities.adapters.inventory.engine import Database
+from activities.adapters.inventory.tables import AuditRow, Base, OrderRow
+from domain.errors import InvariantBroken
+from domain.inventory import AuditEvent
+
+
+class Queries:
+    """Base of the query classes that together make up the inventory.
+
+    Args:
+        database: where they ask.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+
+async def insert_once(
+    session: AsyncSession, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str]
+) -> bool:
+    """Add a row unless one with this key is there; tell whether it was added."""
+    statement = _insert(session, table).values(dict(values)).on_conflict_do_nothing(index_elements=list(key))
+    return cast("CursorResult[Any]", await session.execute(statement)).rowcount == 1
+
+
+async def upsert(
+    session: AsyncSession, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str], update: Sequence[str]
+) -> None:
+    """Add a row, or change the named columns of the one with this key."""
+    statement = (
+        _insert(session, table)
+        .values(dict(values))
+        .on_conflict_do_update(index_elements=list(key), set_={column: values[column] for column in update})
+    )
+    await session.execute(statement)
+
+
+async def hits(session: AsyncSession, statement: Update) -> int:
+    """Run an update and return how many rows it changed."""
+    return cast("CursorResult[Any]", await session.execute(statement)).rowcount
+
+
+async def write_event(session: AsyncSession, event: AuditEvent) -> None:
+    """Write an audit row in the transaction of what it tells; the same id twice is one row."""
+    await insert_once(session, AuditRow, event.model_dump(), key=("event_id",))
+
+
+async def locked_order(session: AsyncSession, order_id: str) -> OrderRow:
+    """Return an order that nobody else changes until this transaction ends.
+
+    Raises:
+        InvariantBroken: ``order-missing``.
+    """
+    row = await session.get(OrderRow, order_id, with_for_update=True)
+    if row is None:
+        raise order_missing(order_id)
+    return row
+
+
+def order_missing(order_id: str) -> InvariantBroken:
+    """Return the error of an order that must be there and is not."""
+    return InvariantBroken("order-missing", f"The inventory has no order {order_id}.")
+
+
+def _insert(session: AsyncSession, table: type[Base]) -> "sqlite.Insert":
+    """Return the insert of the dialect at hand; both know ``ON CONFLICT`` under the same names."""
+    target = cast("Table", table.__table__)
+    if session.get_bind().dialect.name == "postgresql":
+        return cast("sqlite.Insert", postgresql.insert(target))
+    return sqlite.insert(target)
