@@ -1,0 +1,1 @@
+"""How people and services reach Evercert: settings, client, command line, servers."""

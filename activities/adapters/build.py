@@ -1,0 +1,177 @@
+"""From settings to adapters: the one place that knows every implementation of the ports.
+
+``starter`` and ``worker.py`` come here and reach no adapter's inside.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from activities.adapters.clock import SystemClock
+from activities.adapters.dns import SECRET_PURPOSE_DNS_TSIG, AuthoritativeResolver, PublisherDirectory
+from activities.adapters.http import HttpClient
+from activities.adapters.inventory import SqlInventory, open_inventory, schema_state, upgrade
+from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN, SellerDirectory
+from activities.adapters.vault import (
+    EnvelopeVault,
+    KeyEncryptionKey,
+    create_kek_file,
+    kek_from_text,
+    key_check,
+    load_kek,
+    verify_key_check,
+)
+from activities.adapters.x509 import CryptographyX509
+from activities.ports import X509, Clock, DnsPublisher, DnsPublishers, DnsResolver, Inventory, KeyVault, Seller, Sellers
+from domain.errors import Misconfigured
+from domain.inventory import AccountRecord, DnsAccountRecord, Installation
+
+SELLER_TOKEN_PURPOSE = SECRET_PURPOSE_SELLER_TOKEN
+TSIG_SECRET_PURPOSE = SECRET_PURPOSE_DNS_TSIG
+
+
+class StartSettings(Protocol):
+    """The part of the settings that adapters need (``starter.settings.Settings`` has it)."""
+
+    @property
+    def inventory_url(self) -> str:
+        """SQLAlchemy address of the inventory."""
+        ...
+
+    @property
+    def master_key(self) -> str:
+        """Reference to the master key: ``file:PATH`` or ``env:NAME``."""
+        ...
+
+    @property
+    def base_dir(self) -> Path:
+        """Where relative paths start."""
+        ...
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """What adapters need; the address may hold a password."""
+
+    inventory_url: str
+    master_key: KeyEncryptionKey
+
+    def __repr__(self) -> str:
+        return f"AdapterSettings(master_key={self.master_key!r})"
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Every port, open."""
+
+    inventory: SqlInventory
+    vault: KeyVault
+    sellers: Sellers
+    publishers: DnsPublishers
+    resolver: DnsResolver
+    x509: X509
+    clock: Clock
+    installation: Installation
+
+
+def adapter_settings(settings: StartSettings) -> AdapterSettings:
+    """Resolve the references of the settings.
+
+    Raises:
+        Misconfigured: ``master-key-missing`` and its like.
+    """
+    kind, _, name = settings.master_key.partition(":")
+    if kind == "env":
+        text = os.environ.get(name, "")  # noqa: TID251 the setting itself names the variable
+        if not text:
+            raise Misconfigured(
+                "master-key-missing",
+                f"variable {name} of the master key is empty",
+                next_step="set it, or evercert init",
+            )
+        return AdapterSettings(settings.inventory_url, kek_from_text(text))
+    return AdapterSettings(settings.inventory_url, load_kek(settings.master_key, settings.base_dir))
+
+
+@asynccontextmanager
+async def open_adapters(settings: AdapterSettings, clock: Clock | None = None) -> AsyncIterator[Adapters]:
+    """Open everything for the time of a block.
+
+    The first opening binds the inventory to the master key; later ones verify it, before anything is sealed or opened.
+
+    Raises:
+        Misconfigured: ``db-upgrade-needed``, ``master-key-wrong``.
+        Unavailable: ``inventory-unavailable``.
+    """
+    clock = clock or SystemClock()
+    inventory = await open_inventory(settings.inventory_url)
+    http = HttpClient()
+    try:
+        installation = await bind_master_key(inventory, settings.master_key, clock)
+        vault = EnvelopeVault(settings.master_key, installation.installation_id)
+        yield Adapters(
+            inventory=inventory,
+            vault=vault,
+            sellers=SellerDirectory(inventory, vault, http, clock),
+            publishers=PublisherDirectory(inventory, vault),
+            resolver=AuthoritativeResolver(inventory),
+            x509=CryptographyX509(),
+            clock=clock,
+            installation=installation,
+        )
+    finally:
+        await http.close()
+        await inventory.aclose()
+
+
+async def bind_master_key(inventory: Inventory, kek: KeyEncryptionKey, clock: Clock) -> Installation:
+    """Write the key-check value of a new inventory, or verify the one that is there."""
+    installation = await inventory.installation()
+    if not installation.key_check:
+        installation = await inventory.bind_installation(
+            namespace="",
+            cluster_id="",
+            key_check=key_check(kek, installation.installation_id),
+            now=await clock.now(),
+        )
+    verify_key_check(kek, installation.installation_id, installation.key_check)
+    return installation
+
+
+@asynccontextmanager
+async def open_seller(settings: AdapterSettings, account: AccountRecord, token: str) -> AsyncIterator[Seller]:
+    """Open an account that is not saved yet, to try its credential."""
+    async with open_adapters(settings) as adapters:
+        assert isinstance(adapters.sellers, SellerDirectory)
+        yield adapters.sellers.open_unsaved(account, token)
+
+
+@asynccontextmanager
+async def open_publisher(
+    settings: AdapterSettings, account: DnsAccountRecord, secret: str
+) -> AsyncIterator[DnsPublisher]:
+    """Open a DNS account that is not saved yet, to try it."""
+    async with open_adapters(settings) as adapters:
+        assert isinstance(adapters.publishers, PublisherDirectory)
+        yield adapters.publishers.open_unsaved(account, secret)
+
+
+def create_master_key(path: Path) -> None:
+    """Write a new master key to a file that is not there yet, readable by its owner only."""
+    create_kek_file(path)
+
+
+async def upgrade_inventory(url: str) -> str:
+    """Bring the schema up to date; returns what was done, in words, or ``""``."""
+    done: list[str] = []
+    await upgrade(url, done.append)
+    return "; ".join(done)
+
+
+async def check_inventory_schema(url: str) -> str:
+    """Return what is wrong with the schema, or ``""``."""
+    state = await schema_state(url)
+    return "" if state.ok else f"the schema is at {state.current or 'nothing'}, this release needs {state.head}"

@@ -1,0 +1,205 @@
+"""The typed client: what services import, and what the command line is a thin layer over."""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.adapters.build import Adapters, adapter_settings, open_adapters
+from activities.interface import WORKFLOW_QUEUE
+from activities.keys import KEY_PURPOSE
+from activities.ports import Inventory
+from domain import ids
+from domain.errors import EvercertError, InvalidRequest, Refused, Unavailable
+from domain.inventory import AuditEvent, OrderRecord
+from domain.policy import request_digest
+from domain.request import Act, ExtendDeadline, OrderRequest
+from starter.logs import runtime
+from starter.plugin import evercert_plugin
+from starter.settings import Settings
+from workflows.issue import IssueCertificate
+from workflows.messages import ActAnswer, OrderResult, OrderStatus
+
+
+@dataclass(frozen=True)
+class StartedOrder:
+    """An order that a run works on.
+
+    Attributes:
+        order_id: ``EC-…``.
+        workflow_id, run_id: of the run.
+        request_id: repeat the call with it and no second order comes of it.
+        was_running: the run was there already.
+    """
+
+    order_id: str
+    workflow_id: str
+    run_id: str
+    request_id: str
+    was_running: bool
+
+
+async def connect_temporal(settings: Settings) -> Client:
+    """Connect to the Temporal server of the settings.
+
+    Raises:
+        Unavailable: ``engine-unreachable``.
+    """
+    config: Mapping[str, Any] = settings.temporal_connect_config()
+    try:
+        return await Client.connect(**config, runtime=runtime(), plugins=[evercert_plugin()])
+    except (RPCError, RuntimeError, OSError) as error:
+        raise Unavailable(
+            "engine-unreachable",
+            f"no Temporal server answers at {config.get('target_host')} ({type(error).__name__})",
+            next_step="start one with evercert dev, or name yours: TEMPORAL_ADDRESS or a profile of the Temporal CLI",
+        ) from None
+
+
+class EvercertClient:
+    """Orders certificates and acts on running orders; lists come from the inventory and need no Temporal."""
+
+    def __init__(self, temporal: Client, adapters: Adapters) -> None:
+        self._temporal = temporal
+        self._adapters = adapters
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Open inventory and Temporal server for the time of a ``async with`` block."""
+        async with open_adapters(adapter_settings(settings)) as adapters:
+            yield cls(await connect_temporal(settings), adapters)
+
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory, for lists."""
+        return self._adapters.inventory
+
+    @property
+    def temporal(self) -> Client:
+        """The Temporal client underneath."""
+        return self._temporal
+
+    async def order(self, request: OrderRequest) -> StartedOrder:
+        """Start an order. Repeated with the same ``request_id`` it answers with the order that is there.
+
+        Raises:
+            InvalidRequest: ``request-id-reused`` when that id was used for another order.
+            Unavailable: ``engine-unreachable``.
+        """
+        request_id = request.request_id or secrets.token_hex(6)
+        asked = request.model_copy(update={"request_id": request_id})
+        known = await self.inventory.order_with_request_id(request.account, request_id)
+        if known is not None:
+            return _existing(known, asked)
+        workflow_id = ids.issue_workflow_id(asked.common_name, request_id)
+        try:
+            handle = await self._temporal.start_workflow(
+                IssueCertificate.run,
+                asked,
+                id=workflow_id,
+                task_queue=WORKFLOW_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=f"{asked.product} for {asked.common_name}, {asked.months} months",
+            )
+        except WorkflowAlreadyStartedError as error:
+            return await self._closed(workflow_id, error.run_id or "", asked)
+        except RPCError as error:
+            raise _engine_error(error) from None
+        return await self._started(handle, asked)
+
+    async def _started(self, handle: WorkflowHandle[Any, OrderResult], asked: OrderRequest) -> StartedOrder:
+        first_run_id = handle.first_execution_run_id or handle.result_run_id or ""
+        order_id = ids.order_id(self._temporal.namespace, handle.id, first_run_id)
+        known = await self.inventory.order(order_id)
+        if known is not None:
+            return _existing(known, asked)
+        return StartedOrder(order_id, handle.id, first_run_id, asked.request_id or "", was_running=False)
+
+    async def _closed(self, workflow_id: str, run_id: str, asked: OrderRequest) -> StartedOrder:
+        order_id = ids.order_id(self._temporal.namespace, workflow_id, run_id)
+        known = await self.inventory.order(order_id)
+        if known is not None:
+            return _existing(known, asked)
+        return StartedOrder(order_id, workflow_id, run_id, asked.request_id or "", was_running=True)
+
+    async def wait(self, started: StartedOrder) -> OrderResult:
+        """Wait for the end of an order's run, for as long as it takes."""
+        handle = self._temporal.get_workflow_handle_for(
+            IssueCertificate.run, started.workflow_id, run_id=started.run_id or None
+        )
+        return await handle.result()
+
+    async def status(self, order: OrderRecord) -> OrderStatus:
+        """Ask the running order what it waits for. Raises ``Unavailable('engine-unreachable')``."""
+        try:
+            return await self._handle(order).query(IssueCertificate.status)
+        except RPCError as error:
+            raise _engine_error(error) from None
+
+    async def check_now(self, order: OrderRecord, act: Act) -> ActAnswer:
+        """Let the order look at once. Raises ``Refused`` with the run's own reason."""
+        return await self._update(order, IssueCertificate.check_now, act)
+
+    async def extend_deadline(self, order: OrderRecord, act: ExtendDeadline) -> ActAnswer:
+        """Move the deadline of the order. Raises ``Refused`` with the run's own reason."""
+        return await self._update(order, IssueCertificate.extend_deadline, act)
+
+    async def _update(self, order: OrderRecord, update: Any, act: Act) -> ActAnswer:
+        try:
+            answer: ActAnswer = await self._handle(order).execute_update(update, act, result_type=ActAnswer)
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            code = (cause.type if isinstance(cause, ApplicationError) else None) or "update-refused"
+            message = cause.message if isinstance(cause, ApplicationError) else "the order refused"
+            raise Refused(code, message) from None
+        except RPCError as error:
+            raise _engine_error(error) from None
+        return answer
+
+    def _handle(self, order: OrderRecord) -> WorkflowHandle[Any, Any]:
+        return self._temporal.get_workflow_handle(order.workflow_id)
+
+    async def export_key(self, key_id: str, event: AuditEvent) -> bytes:
+        """Return a private key (PKCS#8 DER) after its audit row is written. On a single machine its administrator can."""
+        return await export_key(self._adapters, key_id, event)
+
+
+async def export_key(adapters: Adapters, key_id: str, event: AuditEvent) -> bytes:
+    """Unseal a private key; the audit row is written first, so that no key leaves unrecorded."""
+    sealed = await adapters.inventory.sealed_key(key_id)
+    await adapters.inventory.append_audit(event)
+    return adapters.vault.unseal(sealed, row_id=key_id, purpose=KEY_PURPOSE)
+
+
+def _existing(known: OrderRecord, asked: OrderRequest) -> StartedOrder:
+    if known.request_digest != request_digest(asked):
+        raise InvalidRequest(
+            "request-id-reused",
+            f"this request id was used for another order: {known.order_id}",
+            next_step=f"evercert order show {known.order_id}; for a new order use a new request id",
+        )
+    return StartedOrder(
+        known.order_id, known.workflow_id, known.run_id, asked.request_id or known.request_id, was_running=True
+    )
+
+
+def _engine_error(error: RPCError) -> EvercertError:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return InvalidRequest(
+            "run-not-found",
+            "Temporal has no run of this order (any more)",
+            next_step="evercert order show tells what the inventory knows",
+        )
+    return Unavailable(
+        "engine-unreachable",
+        f"the Temporal server did not answer ({error.status.name})",
+        next_step="evercert doctor temporal",
+    )

@@ -1,0 +1,52 @@
+"""The Temporal server's clock, compared with ours: deadlines mean nothing where the two differ.
+
+Temporal has no call that tells its time. What it does tell is when somebody last polled a task queue, so a queue that
+nobody uses is polled for a moment and looked at.
+"""
+
+import contextlib
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, PollActivityTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain.errors import Misconfigured
+
+MOST = timedelta(seconds=60)
+
+
+async def clock_difference(client: Client) -> timedelta | None:
+    """Return server time minus ours, to about a second; None when the server does not tell."""
+    queue = TaskQueue(name=f"evercert-clock-{secrets.token_hex(4)}")
+    before = datetime.now(UTC)
+    with contextlib.suppress(RPCError):  # the time-out of the poll is the plan
+        await client.workflow_service.poll_activity_task_queue(
+            PollActivityTaskQueueRequest(namespace=client.namespace, task_queue=queue, identity="evercert-clock"),
+            timeout=timedelta(milliseconds=300),
+        )
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=queue, task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+        )
+    )
+    times = [poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in described.pollers]
+    return max(times) - before if times else None
+
+
+async def check_clock(client: Client) -> None:
+    """Refuse to work with a clock that differs from the server's by more than a minute.
+
+    Raises:
+        Misconfigured: ``clock-differs``.
+    """
+    difference = await clock_difference(client)
+    if difference is not None and abs(difference) > MOST:
+        raise Misconfigured(
+            "clock-differs",
+            f"the clock of this machine and that of the Temporal server differ by {difference.total_seconds():.0f} s",
+            next_step="set both by NTP, then start again",
+        )

@@ -1,0 +1,258 @@
+"""Everything on one machine: Temporal, the sandbox, the inventory and a worker, each a process of its own.
+
+Used by ``evercert dev``, ``evercert demo`` and the integration tests. The Temporal server is always a private one, and no
+variable or profile of Temporal reaches the processes started here.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.request import urlopen
+
+from activities.adapters.build import (
+    SELLER_TOKEN_PURPOSE,
+    TSIG_SECRET_PURPOSE,
+    Adapters,
+    adapter_settings,
+    create_master_key,
+    open_adapters,
+    upgrade_inventory,
+)
+from domain import ids
+from domain.errors import Unavailable
+from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, Environment
+from starter.process import ChildProcess
+from starter.server import DevServer, find_binary, provision
+from starter.settings import Settings, load_settings
+from workflows.search_attributes import REGISTRATION
+
+NAMESPACE = "evercert"
+ACCOUNT = "sandbox"
+# The sandbox's published credentials: they buy nothing but certificates of a root that nobody trusts.
+_SANDBOX_PARTNER = "12345678"
+_SANDBOX_TOKEN = "sandbox-token"  # noqa: S105
+_SANDBOX_TSIG = "ZXZlcmNlcnQtc2FuZGJveC1wdWJsaXNoZWQta2V5LTE="
+_START_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What is started, and where.
+
+    Attributes:
+        home: folder that everything lives in.
+        ui_port: port of the Temporal Web UI; 0 picks a free one, None starts none.
+        temporal_port, sandbox_port, dns_port: 0 picks a free one.
+        ca_poll_seconds: how often the sandbox's CA looks for proof.
+        with_worker: start a worker process too.
+    """
+
+    home: Path
+    ui_port: int | None = 0
+    temporal_port: int = 0
+    sandbox_port: int = 0
+    dns_port: int = 0
+    ca_poll_seconds: float = 1.0
+    with_worker: bool = True
+
+
+@dataclass(frozen=True)
+class SandboxAddress:
+    """Where a running sandbox answers."""
+
+    base_url: str
+    control_url: str
+    dns_host: str
+    dns_port: int
+    tsig_name: str
+
+
+class Stack:
+    """The processes of one machine. Use as ``async with Stack(options, say) as stack``.
+
+    Stopping is clean and in order: worker, sandbox, server. A second start in the same home goes on where it was.
+    """
+
+    def __init__(self, options: StackOptions, say: Callable[[str], None]) -> None:
+        self.options = options
+        self._say = say
+        self._open = AsyncExitStack()
+        self.worker: ChildProcess | None = None
+        self.sandbox_process: ChildProcess | None = None
+
+    # the parts, once started
+    server: DevServer
+    sandbox: SandboxAddress
+    settings: Settings
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def _start(self) -> None:
+        options = self.options
+        options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        binary = await find_binary(self._say)
+        self.server = await self._open.enter_async_context(
+            DevServer(binary, options.home / "temporal", port=options.temporal_port, ui_port=options.ui_port)
+        )
+        await provision(self.server.address, namespace=NAMESPACE, search_attributes=REGISTRATION)
+        self.sandbox = await self._start_sandbox()
+        self.settings = load_settings(environ=self.environment())
+        await self._prepare_home()
+        if options.with_worker:
+            await self.start_worker()
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of child processes: this home, this server, nothing else of Evercert or Temporal."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "EVERCERT_"))}
+        return {
+            **kept,
+            "EVERCERT_HOME": str(self.options.home),
+            "TEMPORAL_ADDRESS": self.server.address,
+            "TEMPORAL_NAMESPACE": NAMESPACE,
+            "TEMPORAL_CONFIG_FILE": str(self.options.home / "temporal.toml"),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def adopt_environment(self) -> None:
+        """Make this process use the stack too, as its children do."""
+        for key in [key for key in os.environ if key.startswith(("TEMPORAL_", "EVERCERT_"))]:
+            del os.environ[key]
+        os.environ.update(self.environment())
+
+    async def start_sandbox(self) -> None:
+        """Start the sandbox again, on its old ports and from its state file, after it was stopped or killed."""
+        await self._start_sandbox(self.sandbox)
+
+    async def _start_sandbox(self, before: SandboxAddress | None = None) -> SandboxAddress:
+        home = self.options.home / "sandbox"
+        home.mkdir(parents=True, exist_ok=True)
+        ready = home / "ready.json"
+        ready.unlink(missing_ok=True)
+        port = _port_of(before.base_url) if before else self.options.sandbox_port
+        dns_port = before.dns_port if before else self.options.dns_port
+        argv = [
+            sys.executable, "-m", "deploy.sandbox", "--port", str(port), "--dns-port", str(dns_port),
+            "--state", str(home / "state.db"), "--ready-file", str(ready),
+            "--ca-poll-seconds", str(self.options.ca_poll_seconds),
+        ]  # fmt: skip
+        process = ChildProcess.start(argv, log=home / "log.txt", env=self.environment())
+        self.sandbox_process = process
+        self._open.push_async_callback(process.stop)
+        await _until(ready.exists, process, "sandbox-not-ready", "the sandbox")
+        facts = json.loads(ready.read_text())
+        return SandboxAddress(
+            base_url=facts["base_url"],
+            control_url=facts["control_url"],
+            dns_host=facts["dns_host"],
+            dns_port=int(facts["dns_port"]),
+            tsig_name=facts["tsig_name"],
+        )
+
+    async def _prepare_home(self) -> None:
+        """Make master key, inventory, and the two accounts of the sandbox; what is there stays."""
+        (self.options.home / "temporal.toml").touch(mode=0o600)
+        key = self.settings.base_dir / "master.key"
+        if not key.exists():
+            create_master_key(key)
+        self.settings.paths.data.mkdir(parents=True, exist_ok=True)
+        await upgrade_inventory(self.settings.inventory_url)
+        async with open_adapters(adapter_settings(self.settings)) as adapters:
+            await add_sandbox_accounts(adapters, self.sandbox, self.root_certificate())
+
+    def root_certificate(self) -> str:
+        """Return the sandbox's root, PEM: what its leaves are verified against."""
+        with urlopen(f"{self.sandbox.control_url}/pki/root.pem") as answer:  # noqa: S310 loopback, our own process
+            return str(answer.read().decode())
+
+    def control(self, path: str) -> Mapping[str, object]:
+        """Read from the sandbox's control API."""
+        with urlopen(f"{self.sandbox.control_url}/{path}") as answer:  # noqa: S310 loopback, our own process
+            return dict(json.loads(answer.read()))
+
+    async def start_worker(self) -> ChildProcess:
+        """Start a worker process and wait until it polls."""
+        ready = self.options.home / "worker.ready"
+        ready.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "starter.cli", "worker", "run", "--ready-file", str(ready)]
+        process = ChildProcess.start(argv, log=self.options.home / "worker.log", env=self.environment())
+        self.worker = process
+        self._open.push_async_callback(process.stop)
+        await _until(ready.exists, process, "worker-not-ready", "the worker")
+        return process
+
+
+async def add_sandbox_accounts(adapters: Adapters, sandbox: SandboxAddress, root: str) -> None:
+    """Add the seller account and the DNS account of a sandbox, both called ``sandbox``, unless they are there."""
+    now = await adapters.clock.now()
+    if await adapters.inventory.account(ACCOUNT) is None:
+        account = AccountRecord(
+            name=ACCOUNT,
+            environment=Environment.SANDBOX,
+            base_url=sandbox.base_url,
+            partner_code=_SANDBOX_PARTNER,
+            secret_id=f"account/{ACCOUNT}",
+            contact_email="admin@example.test",
+            trust_roots=root,
+        )
+        sealed = adapters.vault.seal(_SANDBOX_TOKEN.encode(), row_id=account.secret_id, purpose=SELLER_TOKEN_PURPOSE)
+        event = AuditEvent(
+            event_id=ids.event_id(ACCOUNT, "account.added", "1"), kind="account.added", subject=ACCOUNT, at=now
+        )
+        await adapters.inventory.add_account(account, sealed, event)
+    if await adapters.inventory.dns_account(ACCOUNT) is None:
+        dns_account = DnsAccountRecord(
+            name=ACCOUNT,
+            server=sandbox.dns_host,
+            port=sandbox.dns_port,
+            zones=("test", "readonly.test"),
+            tsig_name=sandbox.tsig_name,
+            secret_id=f"dns-account/{ACCOUNT}",
+            environment=Environment.SANDBOX,
+        )
+        sealed = adapters.vault.seal(_SANDBOX_TSIG.encode(), row_id=dns_account.secret_id, purpose=TSIG_SECRET_PURPOSE)
+        event = AuditEvent(
+            event_id=ids.event_id(ACCOUNT, "dns-account.added", "1"),
+            kind="dns-account.added",
+            subject=ACCOUNT,
+            at=now,
+        )
+        await adapters.inventory.add_dns_account(dns_account, sealed, event)
+
+
+def _port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1].split("/", 1)[0])
+
+
+async def _until(done: Callable[[], bool], process: ChildProcess, code: str, what: str) -> None:
+    """Wait until a child is ready; its own last words when it ends before."""
+    for _ in range(int(_START_SECONDS / _POLL_SECONDS)):
+        if done():
+            return
+        if not process.running:
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+    raise Unavailable(
+        code,
+        f"{what} did not start",
+        why=tuple(process.tail(3).splitlines()),
+        next_step=f"its log is {process.log}",
+    )

@@ -1,0 +1,150 @@
+"""The worker: settings → adapters → activities → one ``Worker`` per task queue. Any number may run, by role."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from temporalio.api.workflowservice.v1 import GetClusterInfoRequest
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.adapters.build import Adapters, adapter_settings, open_adapters
+from activities.checks import Checks
+from activities.dcv import Dcv
+from activities.interface import DNS_QUEUE, KEYS_QUEUE, SELLER_QUEUE, WORKFLOW_QUEUE
+from activities.inventory import InventoryWriter
+from activities.issuance import Issuance
+from activities.keys import KeyMaker
+from activities.purchase import Purchase
+from domain.errors import Misconfigured
+from starter.client import connect_temporal
+from starter.plugin import WORKFLOWS
+from starter.server import missing_search_attributes
+from starter.server_time import check_clock
+from starter.settings import Settings
+from workflows.search_attributes import REGISTRATION
+
+GRACE = timedelta(seconds=30)
+
+
+class Role(StrEnum):
+    """What a worker may do; each role polls one task queue."""
+
+    WORKFLOWS = "workflows"
+    SELLER = "seller"
+    DNS = "dns"
+    KEYS = "keys"
+
+
+QUEUES = {Role.WORKFLOWS: WORKFLOW_QUEUE, Role.SELLER: SELLER_QUEUE, Role.DNS: DNS_QUEUE, Role.KEYS: KEYS_QUEUE}
+
+ALL_ROLES = tuple(Role)
+
+
+def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., Any]]]:
+    """Wire activities to adapters and say which role offers which."""
+    inventory, sellers, clock = adapters.inventory, adapters.sellers, adapters.clock
+    checks = Checks(inventory, sellers, adapters.publishers, clock)
+    writer = InventoryWriter(inventory, clock)
+    buying = Purchase(inventory, sellers, clock)
+    proof = Dcv(inventory, sellers, adapters.publishers, adapters.resolver, clock)
+    issuance = Issuance(inventory, sellers, adapters.x509, clock)
+    keys = KeyMaker(inventory, adapters.vault, adapters.x509, clock)
+    return {
+        Role.WORKFLOWS: (checks.check_request, writer.record, writer.note_state),
+        Role.SELLER: (
+            checks.check_offer,
+            buying.purchase,
+            buying.await_account,
+            proof.read_proof,
+            issuance.await_issuance,
+            issuance.collect,
+        ),
+        Role.DNS: (checks.check_zones, proof.publish_proof, proof.withdraw_proof),
+        Role.KEYS: (keys.prepare_key,),
+    }
+
+
+async def preflight(client: Client, adapters: Adapters) -> None:
+    """Refuse to poll where a run would hang or be bought twice.
+
+    Raises:
+        Misconfigured: ``search-attribute-missing``, ``namespace-differs``, ``cluster-differs``, ``clock-differs``; each
+            says what to run.
+    """
+    missing = await missing_search_attributes(client, REGISTRATION)
+    if missing:
+        raise Misconfigured(
+            "search-attribute-missing",
+            f"namespace {client.namespace} has no search attribute {', '.join(missing)}; runs would hang",
+            next_step="evercert temporal provision",
+        )
+    await check_clock(client)
+    await _bind(client, adapters)
+
+
+async def _bind(client: Client, adapters: Adapters) -> None:
+    """Bind the inventory to the namespace and cluster it works with; order ids and run states are theirs."""
+    info = await client.workflow_service.get_cluster_info(GetClusterInfoRequest())
+    bound = await adapters.inventory.bind_installation(
+        namespace=client.namespace, cluster_id=info.cluster_id, key_check=b"", now=await adapters.clock.now()
+    )
+    if bound.namespace != client.namespace:
+        raise Misconfigured(
+            "namespace-differs",
+            f"this inventory belongs to namespace {bound.namespace}, not to {client.namespace}",
+            next_step="name the right profile of Temporal in the settings, or use another inventory",
+        )
+    if bound.cluster_id != info.cluster_id:
+        raise Misconfigured(
+            "cluster-differs",
+            "this inventory belongs to another Temporal cluster; orders may be under way there",
+            next_step="connect to that cluster, or start with an inventory of its own",
+        )
+
+
+async def run_worker(
+    settings: Settings,
+    *,
+    roles: Sequence[Role] = ALL_ROLES,
+    stop: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Poll until ``stop`` is set, then let what is being done come to its end (30 s).
+
+    Args:
+        settings: of this process.
+        roles: what this worker does.
+        stop: ends it.
+        ready: called once all queues are polled.
+
+    Raises:
+        Misconfigured: see :func:`preflight`, and what opening the adapters raises.
+        Unavailable: ``engine-unreachable``, ``inventory-unavailable``.
+    """
+    async with open_adapters(adapter_settings(settings)) as adapters:
+        client = await connect_temporal(settings)
+        await preflight(client, adapters)
+        async with AsyncExitStack() as stack:
+            for worker in workers(client, adapters, roles):
+                await stack.enter_async_context(worker)
+            ready()
+            await stop.wait()
+
+
+def workers(client: Client, adapters: Adapters, roles: Sequence[Role] = ALL_ROLES) -> list[Worker]:
+    """Return one worker for each role, not yet started."""
+    offered = activities_by_role(adapters)
+    return [
+        Worker(
+            client,
+            task_queue=QUEUES[role],
+            workflows=WORKFLOWS if role is Role.WORKFLOWS else (),
+            activities=offered[role],
+            graceful_shutdown_timeout=GRACE,
+        )
+        for role in roles
+    ]
