@@ -49,6 +49,7 @@ class Responder:
             query = dns.message.from_wire(wire, keyring={self._key.name: self._key})
             answer = self._answer(query)
         except (dns.tsig.BadSignature, dns.tsig.BadTime, dns.tsig.BadAlgorithm, dns.message.UnknownTSIGKey) as error:
+            self._note(f"NOTAUTH ({type(error).__name__})", [])
             return _tsig_refusal(wire, error)
         except (dns.exception.DNSException, ValueError):
             return wire[:2] + struct.pack("!HHHHH", 0x8000 | Rcode.FORMERR, 0, 0, 0, 0)

@@ -19,6 +19,7 @@ class IssuingDesk:
         self._world = world
         self._looker = looker
         self._slots = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         """Work in rounds until cancelled."""
@@ -32,8 +33,7 @@ class IssuingDesk:
         results = await asyncio.gather(*(self._work_on(order) for order in orders), return_exceptions=True)
         for order, result in zip(orders, results, strict=True):
             if isinstance(result, Exception):
-                what = type(result).__name__
-                self._world.journal.note("desk.failed", f"order {order.seller_order_id}: {what}", error=str(result))
+                self._tell_failure(order, result)
 
     async def _work_on(self, order: Order) -> None:
         async with self._slots:
@@ -92,6 +92,13 @@ class IssuingDesk:
             f"order {order.seller_order_id}",
             order=order.seller_order_id,
         )
+
+    def _tell_failure(self, order: Order, error: Exception) -> None:
+        """Note a failure once, not in every round."""
+        text = f"{type(error).__name__}: {error}"
+        if self._told.get(order.seller_order_id) != text:
+            self._told[order.seller_order_id] = text
+            self._world.journal.note("desk.failed", f"order {order.seller_order_id} cannot be worked on", error=text)
 
     def _delay(self, order: Order) -> timedelta:
         own = self._world.faults.seconds_of("issue_delay", order.ids)

@@ -16,6 +16,14 @@ from deploy.sandbox.world import World
 
 _LONGEST_ID, _LONGEST_UNIQUE = 100, 20
 _ORGANIZATION_MEMBERS = ("OrganizationName", "Country")
+#: Upper bounds of what goes into a subject (X.520).
+_LONGEST_SUBJECT = {
+    "OrganizationName": 64,
+    "RegistrationNumber": 64,
+    "City": 128,
+    "Region": 128,
+    "JurisdictionCountry": 2,
+}
 _KEYWORDS: dict[str, Method] = {
     "HTTP": "FILE",
     "HTTPS": "FILE",
@@ -199,6 +207,8 @@ def _organization(request: Members, product: Product) -> dict[str, str]:
         raise RefusalError(
             Code.VENDOR, "Vendor returns error:The value of the 'appRepCountryName' argument is invalid!"
         )
+    if any(len(organization.get(member, "")) > longest for member, longest in _LONGEST_SUBJECT.items()):
+        raise RefusalError(Code.PARAMETER, "A part of the organization information is too long")
     return organization
 
 

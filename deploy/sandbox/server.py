@@ -23,7 +23,7 @@ from deploy.sandbox.wire import Json
 from deploy.sandbox.world import World
 
 _BACKLOG = 128
-_GRACE_SECONDS = 2.0
+_GRACE_SECONDS = 0.3
 
 
 class Sandbox:

@@ -24,10 +24,9 @@ KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def make_csr(*names: str, key: ec.EllipticCurvePrivateKey = KEY) -> str:
-    """A PEM request with the first name as common name."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-    )
+    """A PEM request with the first name as common name where it fits."""
+    subject = [x509.NameAttribute(NameOID.COMMON_NAME, names[0])] if len(names[0]) <= 64 else []
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
@@ -46,7 +45,7 @@ class Client:
         assert answer.status_code == 200
         return answer.json()
 
-    def order_body(self, name: str = "www.example.test", **changes: Any) -> dict[str, Any]:
+    def order_body(self, name: str = "www.example.test", /, **changes: Any) -> dict[str, Any]:
         body: dict[str, Any] = {
             "CustomOrderID": "EC-1",
             "ProductCode": "positivessl",
@@ -60,7 +59,7 @@ class Client:
         }
         return body | changes
 
-    async def buy(self, name: str = "www.example.test", **changes: Any) -> dict[str, Any]:
+    async def buy(self, name: str = "www.example.test", /, **changes: Any) -> dict[str, Any]:
         answer = await self.call("order/neworder", **self.order_body(name, **changes))
         assert answer["AuthResponse"]["isError"] is False, answer
         return cast("dict[str, Any]", answer)
@@ -82,20 +81,18 @@ class Client:
     async def publish_proofs(self, order: dict[str, Any]) -> None:
         for vetting in order["OrderStatus"]["DomainAuthVettingStatus"]:
             kind = "CNAME" if "." in vetting["DNSEntry"] else "TXT"
-            await update_dns(self.box, lambda u, v=vetting, k=kind: u.add(_rooted(v["DNSName"]), 60, k, _value(v, k)))
+            await add_record(self.box, vetting["DNSName"], kind, vetting["DNSEntry"])
 
-    async def issue(self, name: str = "www.example.test", **changes: Any) -> dict[str, Any]:
+    async def issue(self, name: str = "www.example.test", /, **changes: Any) -> dict[str, Any]:
         order = await self.buy(name, **changes)
         await self.publish_proofs(order)
         return await self.until_active(order)
 
 
-def _rooted(name: str) -> str:
-    return name.rstrip(".") + "."
-
-
-def _value(vetting: dict[str, str], kind: str) -> str:
-    return _rooted(vetting["DNSEntry"]) if kind == "CNAME" else vetting["DNSEntry"]
+async def add_record(box: Sandbox, name: str, kind: str, value: str) -> dns.rcode.Rcode:
+    """Add one record by a signed update."""
+    rooted = f"{value}." if kind == "CNAME" else value
+    return await update_dns(box, lambda update: update.add(f"{name}.", 60, kind, rooted))
 
 
 async def update_dns(

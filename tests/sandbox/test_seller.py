@@ -177,6 +177,7 @@ async def test_nulls_texts_and_strangers_are_taken(client: Client) -> None:
         ({"CNAMEAuthDVIndicator": False}, -99011),
         ({"CNAMEAuthDVIndicator": False, "ApproverEmail": "ceo@example.test"}, -99011),
         ({"ProductCode": "sectigoovssl"}, -99013),
+        ({"ProductCode": "sectigoovssl", "OrganizationInfo": ORGANIZATION | {"OrganizationName": "x" * 65}}, -99002),
         ({"ProductCode": "sectigoovssl", "OrganizationInfo": ORGANIZATION | {"Country": "United States"}}, -9009),
         (
             {
