@@ -51,6 +51,7 @@ class Spent(StrEnum):
 
     NOTHING = "nothing. No money was spent."
     UNKNOWN = "unknown until settled; counted as spent until then."
+    NOT_KNOWN = "not known here; evercert order list tells."
     PAID = "the order is paid for and stays open; nothing more is bought."
 
 
@@ -101,6 +102,11 @@ def _engine(meaning: str, next_step: str, *, retryable: bool = False) -> CodeFac
     return CodeFacts(meaning, next_step, Exit.ENGINE, retryable=retryable)
 
 
+def _bug(meaning: str) -> CodeFacts:
+    """Facts of a broken promise of our own code."""
+    return CodeFacts(meaning, "report it; evercert audit list ID shows the trail", Exit.BUG, spent=Spent.NOT_KNOWN)
+
+
 def _setup(meaning: str, next_step: str) -> CodeFacts:
     """Facts of something that an administrator has to set right."""
     return CodeFacts(meaning, next_step, Exit.CREDENTIALS, needs_person=True)
@@ -108,16 +114,26 @@ def _setup(meaning: str, next_step: str) -> CodeFacts:
 
 CODES: dict[str, CodeFacts] = {
     # the command line itself
-    "internal": CodeFacts("Evercert has a bug here", "report it with the trace id; --debug shows where", Exit.BUG),
+    "internal": CodeFacts(
+        "Evercert has a bug here",
+        "report it with the trace id; --debug shows where",
+        Exit.BUG,
+        spent=Spent.NOT_KNOWN,
+    ),
     "usage": CodeFacts("the command was not understood", "see --help of the command", Exit.USAGE),
     "interrupted": CodeFacts(
-        "watching was stopped; the work itself goes on", "evercert order watch ID", Exit.INTERRUPTED, retryable=True
+        "watching was stopped; the work itself goes on",
+        "evercert order watch ID",
+        Exit.INTERRUPTED,
+        retryable=True,
+        spent=Spent.NOT_KNOWN,
     ),
     "timeout": CodeFacts(
         "the time given by --timeout is over; the work itself goes on",
         "evercert order watch ID",
         Exit.TIMEOUT,
         retryable=True,
+        spent=Spent.NOT_KNOWN,
     ),
     "confirmation-required": _asked(
         "the command changes something and nobody could be asked", "say --yes, and --reason where it is asked for"
@@ -135,6 +151,165 @@ CODES: dict[str, CodeFacts] = {
     # a request that cannot be used
     "request-refused": _asked("several things in the request cannot be used", "correct them all and ask again"),
     "input-invalid": _asked("the input has not the right shape", "correct the named fields and ask again"),
+    "input-empty": _asked("the run was started without an input", "give one JSON object; see order create --print ui"),
+    "secret-in-input": _asked(
+        "the input holds something that looks like a secret", "rotate it, delete that run, and name a configured object"
+    ),
+    "reason-required": _asked("this is done only with a reason", "say why: --reason TEXT"),
+    "secret-not-given": _asked(
+        "the secret is empty or was not given", "pipe it in, name a variable that holds it, or type it when asked"
+    ),
+    "trust-root-not-allowed": _asked("a live account trusts public roots only", "leave --trust-root out"),
+    "file-exists": _asked("the file is there already and was left alone", "name another file, or move it away"),
+    # names, products, terms, keys
+    "name-invalid": _asked("the name is no valid host name", "correct the name"),
+    "name-internal": _asked("no public CA certifies names that are not public", "use a name below a public suffix"),
+    "account-mismatch": _asked(
+        "account, DNS account and name are not of the same kind", "use those of one environment"
+    ),
+    "dns-account-required": _asked("no DNS account is named that can publish the proof", "evercert dns-account list"),
+    "product-not-found": _asked("the seller does not sell this product to the account", "evercert product list"),
+    "level-not-supported": _asked("this kind of product cannot be ordered yet", "choose a domain-validated product"),
+    "wildcard-not-in-product": _asked("the product does not cover wildcard names", "choose a wildcard product"),
+    "wildcard-required": _asked("the product is for wildcard names only", "order *.name, or choose another product"),
+    "validity-not-sold": _asked("the product is not sold for that many months", "evercert product list"),
+    "price-over-limit": _asked(
+        "the price is above the given limit; nothing was bought", "raise max_price, or do without"
+    ),
+    "key-too-small": _asked("public CAs refuse keys of that size", "take a larger key"),
+    "key-size-not-supported": _asked("keys of that size are not made", "leave the size out"),
+    "key-unsupported": _asked("keys of that kind are not made", "leave algorithm and size out"),
+    # other orders and runs
+    "duplicate-order": _clash("an equal order is open", "follow that one, or allow a duplicate"),
+    "already-issued": _clash("an equal certificate is there and paid for", "use that one, or allow a duplicate"),
+    "request-id-reused": _clash("the request id was used for another order", "make a new request id"),
+    "request-id-taken": _clash("the order of this request id is there already", "follow that one"),
+    "act-in-progress": _clash("another run works on this order", "wait for it, or follow it"),
+    "not-owner": _clash("another run owns this order; this one stopped before any call", "follow the other one"),
+    "run-not-found": _missing("Temporal has no run of this order any more", "evercert order show ID"),
+    "update-refused": _clash("the order refused in its present state", "evercert order show ID"),
+    "nothing-to-check": _clash("the order waits for nothing that a look would speed up", "evercert order watch ID"),
+    "no-deadline": _clash("no deadline runs in the present state of the order", "evercert order show ID"),
+    # how orders end, and when a person is needed
+    "order-needs-person": _person("the order waits for a person", "evercert order show ID tells what would help"),
+    "order-rejected": CodeFacts(
+        "the order was refused; nothing was bought", "correct it and order again", Exit.REFUSED
+    ),
+    "order-expired": CodeFacts(
+        "the paid term is over and no certificate came", "evercert audit list ID", Exit.CONFLICT, spent=Spent.PAID
+    ),
+    "order-cancelled": CodeFacts(
+        "the order was cancelled", "evercert audit list ID", Exit.CONFLICT, spent=Spent.NOT_KNOWN
+    ),
+    "term-over": CodeFacts(
+        "the paid term is over and no certificate came", "evercert audit list ID", Exit.CONFLICT, spent=Spent.PAID
+    ),
+    "purchase-in-doubt": _person(
+        "the seller's answer was lost; it may or may not have been bought",
+        "do not order again; look at the seller's portal for our order id",
+        Spent.UNKNOWN,
+    ),
+    "purchase-outcome-unknown": _person(
+        "the seller's answer was lost; the order is looked up", "nothing; do not order again", Spent.UNKNOWN
+    ),
+    "purchase-looking": CodeFacts(
+        "the seller is asked whether the lost purchase happened",
+        "nothing; it is asked again by itself",
+        Exit.OUTSIDE,
+        retryable=True,
+        spent=Spent.UNKNOWN,
+    ),
+    "purchase-overtaken": CodeFacts(
+        "another attempt of the same purchase went ahead",
+        "nothing; it is looked at again by itself",
+        Exit.OUTSIDE,
+        retryable=True,
+        spent=Spent.UNKNOWN,
+    ),
+    "order-not-ours": _person(
+        "the seller shows another order under our reference", "compare both at the seller's portal", Spent.UNKNOWN
+    ),
+    "seller-order-taken": _person(
+        "that seller order belongs to another order of ours", "compare both at the seller's portal", Spent.UNKNOWN
+    ),
+    "price-differs": _person("the seller charged another price than it quoted", "settle it with the seller"),
+    "seller-payment-required": _person(
+        "the seller wants to be paid first", "top the account up, then evercert order check ID", Spent.NOTHING
+    ),
+    "issued-mismatch": _person(
+        "the certificate does not match the order and is in quarantine", "look at evercert cert versions ID"
+    ),
+    "issuance-overdue": _person("the CA has not issued in time", "ask the seller; evercert order check ID looks again"),
+    "seller-order-closed": _person("the seller closed the order although it was paid", "ask the seller"),
+    "activity-timed-out": CodeFacts(
+        "a step took longer than it may", "evercert doctor", Exit.ENGINE, retryable=True, spent=Spent.NOT_KNOWN
+    ),
+    # the seller
+    "auth-rejected": _setup("the seller turned the credential down", "evercert account check NAME"),
+    "account-parked": CodeFacts(
+        "work of the account waits, because the seller turned its credential down",
+        "evercert account check NAME",
+        Exit.CREDENTIALS,
+        retryable=True,
+        needs_person=True,
+    ),
+    "account-address-unsafe": _setup("the account's address is not allowed for its environment", "correct the address"),
+    "order-parameters-refused": _asked("the seller refused what was asked for", "correct what it names"),
+    "product-refused": _asked("the seller does not sell this product to the account", "evercert product list"),
+    "seller-unreachable": _away("the seller cannot be reached", "nothing; it is asked again by itself"),
+    "seller-throttled": _away("the seller asks to slow down", "nothing; it is asked again by itself"),
+    "seller-error": _away("the seller failed", "nothing; it is asked again by itself"),
+    "seller-answer-changed": _away("the seller answers in a form that is not known", "update Evercert"),
+    "seller-order-missing": _away(
+        "the seller does not show an order that it sold", "ask the seller if it stays", Spent.PAID
+    ),
+    "send-window-over": _away("the time to send was over, so nothing was sent", "nothing; it is tried again by itself"),
+    "download-unavailable": _away("the certificate cannot be downloaded yet", "nothing; looked at again", Spent.PAID),
+    "dcv-details-pending": _away("the seller has not told yet what to publish", "nothing; looked at again", Spent.PAID),
+    "issuance-pending": _away("the CA has not issued yet", "nothing; it is looked at again by itself", Spent.PAID),
+    # DNS
+    "dns-zone-not-found": _asked("no zone of the DNS account holds the name", "add the zone, or name another account"),
+    "dns-no-write-access": _setup("the name server refuses our updates", "check key and policy of the name server"),
+    "dns-conflict": _person("another record stands where the proof must go", "remove it", Spent.NOT_KNOWN),
+    "dns-not-visible": _away("not every name server shows the proof yet", "nothing; looked at again", Spent.NOT_KNOWN),
+    "dns-still-visible": _away("a name server still shows a removed record", "nothing; tried again", Spent.NOT_KNOWN),
+    "dns-unreachable": _away("no name server answers", "check server and network", Spent.NOT_KNOWN),
+    "dns-provider-unknown": _setup("that kind of DNS account is not known", "use rfc2136"),
+    "dns-server-address": _setup("the DNS account's server is not allowed for its environment", "correct the address"),
+    "dns-tsig-invalid": _setup("the TSIG key cannot be used", "give name, algorithm and secret again"),
+    "proof-out-of-scope": _person("the seller wants a record outside of the ordered names", "ask the seller"),
+    # master key, secrets, inventory
+    "master-key-missing": _setup("the master key is not there", "evercert init, or restore it"),
+    "master-key-exists": _setup("there is a master key already", "use it; it is never overwritten"),
+    "master-key-exposed": _setup("others can read the master key", "chmod 600 the file"),
+    "master-key-unusable": _setup("the master key has not the right form", "restore it from its copy"),
+    "master-key-wrong": _setup("the master key is not the one of this inventory", "configure the right one"),
+    "secret-unreadable": _setup("the sealed secret cannot be used", "store it again"),
+    "db-upgrade-needed": _engine("the inventory's schema does not fit this release", "evercert db upgrade"),
+    "db-url-invalid": _engine("the inventory's address cannot be used", "evercert config show"),
+    "db-driver-missing": _engine("the driver of that database is not installed", "install evercert[postgres]"),
+    "inventory-unavailable": _engine("the inventory does not answer", "check the database", retryable=True),
+    # the engine
+    "engine-unreachable": _engine("Temporal does not answer", "evercert doctor temporal", retryable=True),
+    "no-worker": _engine("no worker takes the work up", "evercert worker run", retryable=True),
+    "search-attribute-missing": _engine("Temporal lacks search attributes of ours", "evercert temporal provision"),
+    "namespace-differs": _engine("the inventory belongs to another Temporal namespace", "evercert config show"),
+    "cluster-differs": _engine("the inventory belongs to another Temporal cluster", "connect to that cluster"),
+    "clock-differs": _engine("the clocks of this machine and of Temporal differ", "set both by NTP"),
+    "sandbox-not-ready": _engine("the sandbox did not start", "look at its log"),
+    "worker-not-ready": _engine("the worker did not start", "look at its log"),
+    # promises of ours that do not hold
+    "internal-error": _bug("something failed that should not"),
+    "act-missing": _bug("an act at the seller has no row"),
+    "certificate-unreadable": _bug("a stored certificate cannot be read"),
+    "inventory-defect": _bug("the inventory refused what should be right"),
+    "key-missing": _bug("the key of an order is not in the inventory"),
+    "look-up-without-id": _bug("an order was looked up without an id"),
+    "order-missing": _bug("an order is not in the inventory"),
+    "sealed-value-damaged": _bug("a sealed secret was altered, or belongs elsewhere"),
+    "secret-missing": _bug("a sealed secret is not in the inventory"),
+    "version-missing": _bug("a version is not in the inventory"),
+    "version-quarantined": _bug("a version in quarantine was to become current"),
     # the Temporal server that Evercert runs on
     "temporal-not-found": _engine(
         "a program that the private Temporal server needs is missing", "install what is named"

@@ -1,12 +1,13 @@
 """``evercert demo``: an order in a sandbox, a crash on purpose, one sale."""
 
-import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from starter.cli.call import Call
 from starter.cli.flags import BASE
+from starter.cli.streams import give
 from starter.cli.verb import noun, verb
 
 app = noun("The demo.")
@@ -15,11 +16,12 @@ app = noun("The demo.")
 @verb(app, "demo", BASE)
 async def demo(
     call: Call,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
-    crash: Annotated[bool, typer.Option("--crash/--no-crash", help="Kill the worker in the middle of it.")] = True,
-) -> None:
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")] = False,
+    home: Annotated[Path | None, typer.Option("--home", help="Folder to use instead of a temporary one.")] = None,
+    ui_port: Annotated[int, typer.Option("--ui-port", help="Port of the Web UI; 0 takes a free one.")] = 0,
+) -> int:
     """Order a certificate in a sandbox of its own, kill the worker while it buys, and see one sale."""
     from starter.demo import DemoOptions, run_demo
 
-    del call
-    await run_demo(DemoOptions(keep=keep, crash=crash), sys.stdout)
+    call.ends_with_ctrl_c = keep
+    return await run_demo(DemoOptions(keep=keep, home=home, ui_port=ui_port), give)

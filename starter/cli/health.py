@@ -53,10 +53,10 @@ class Check:
 
 
 async def run(check: Check, call: "Call") -> list[Finding]:
-    """Return what a check finds; an error of ours is a finding, too."""
+    """Return what a check finds; an error is a finding, too."""
     try:
         return [finding async for finding in check.look(call)]
-    except EvercertError as error:
+    except Exception as error:  # noqa: BLE001 - whatever breaks one check must not hide what the others find
         problem = problem_of(error)
         return [Finding(check.area, check.name, "failed", f"{problem.message} ({problem.code})", problem.advice)]
 

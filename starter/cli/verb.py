@@ -26,7 +26,7 @@ from starter.cli.problems import Problem, problem_of, rendered
 from starter.cli.streams import tell
 
 P = ParamSpec("P")
-Command: TypeAlias = Callable[Concatenate[Call, P], Awaitable[Answer | None]]
+Command: TypeAlias = Callable[Concatenate[Call, P], Awaitable[Answer | int | None]]
 
 
 class Noun(TyperGroup):
@@ -45,8 +45,8 @@ def noun(about: str) -> typer.Typer:
 def verb(app: typer.Typer, name: str, offers: Sequence[str] = SHOW) -> Callable[[Command[P]], Command[P]]:
     """Register a coroutine as the command ``name`` that honours the shared flags ``offers``.
 
-    The coroutine takes a :class:`Call`, then its own arguments, and returns an :class:`Answer`, or None when it has
-    written everything itself.
+    The coroutine takes a :class:`Call`, then its own arguments, and returns an :class:`Answer`; or an exit code or
+    None when it has written everything itself.
     """
 
     def register(function: Command[P]) -> Command[P]:
@@ -56,7 +56,9 @@ def verb(app: typer.Typer, name: str, offers: Sequence[str] = SHOW) -> Callable[
             for flag in offers
         ]
 
-        anyhow: Callable[..., Awaitable[Answer | None]] = function  # Typer checks the arguments, by the signature below
+        anyhow: Callable[..., Awaitable[Answer | int | None]] = (
+            function  # Typer checks the arguments, by the signature below
+        )
 
         def command(**given: Any) -> None:
             flags = Flags(**{flag: given.pop(flag) for flag in offers})
@@ -72,7 +74,7 @@ def verb(app: typer.Typer, name: str, offers: Sequence[str] = SHOW) -> Callable[
     return register
 
 
-def perform(run: Callable[[Call], Awaitable[Answer | None]], flags: Flags) -> int:
+def perform(run: Callable[[Call], Awaitable[Answer | int | None]], flags: Flags) -> int:
     """Run a command to its end and return its exit code; nothing escapes but ``SystemExit``."""
     call = Call(flags)
     try:
@@ -91,7 +93,7 @@ def perform(run: Callable[[Call], Awaitable[Answer | None]], flags: Flags) -> in
         return fail(problem_of(error, order_id=call.order_id), flags)
 
 
-async def _answered(run: Callable[[Call], Awaitable[Answer | None]], call: Call) -> int:
+async def _answered(run: Callable[[Call], Awaitable[Answer | int | None]], call: Call) -> int:
     try:
         async with asyncio.timeout(call.flags.timeout) as limit:
             answer = await run(call)
@@ -101,8 +103,8 @@ async def _answered(run: Callable[[Call], Awaitable[Answer | None]], call: Call)
         resume = f"evercert order watch {call.order_id}" if call.order_id else ""
         problem = Problem("timeout", "The given time is over; the work itself goes on.", (), resume, call.order_id)
         return fail(problem, call.flags)
-    if answer is None:
-        return int(Exit.DONE)
+    if not isinstance(answer, Answer):
+        return int(answer or Exit.DONE)
     say(answer, call)
     return int(answer.code)
 

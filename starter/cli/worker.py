@@ -1,8 +1,9 @@
 """``evercert worker``: the process that does the work."""
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,7 +14,14 @@ from starter.cli.verb import noun, verb
 
 app = noun("The process that does the work.")
 
-RoleName = Literal["workflows", "seller", "dns", "keys"]
+
+class RoleName(StrEnum):
+    """The roles by name; ``worker.Role`` itself would load the whole engine to print help."""
+
+    WORKFLOWS = "workflows"
+    SELLER = "seller"
+    DNS = "dns"
+    KEYS = "keys"
 
 
 @verb(app, "run", BASE)
