@@ -61,7 +61,7 @@ async def test_approvers(client: Client) -> None:
 
 
 async def test_a_new_order_carries_everything(client: Client) -> None:
-    order = await client.buy(AdminContact={"FirstName": "Jane", "Email": "jane@example.test"})
+    order = await client.buy(AdminContact={"FirstName": "Web", "Email": "hostmaster@example.test"})
     assert order["TheSSLStoreOrderID"].isdigit()
     assert order["CustomOrderID"] == "EC-1"
     assert order["OrderStatus"]["MajorStatus"] == "Pending"
@@ -70,7 +70,7 @@ async def test_a_new_order_carries_everything(client: Client) -> None:
     assert (order["CNAMEAuthName"], order["CNAMEAuthValue"]) == (vetting["DNSName"], vetting["DNSEntry"])
     assert order["OrderAmount"] == "7.95"
     assert order["CertificateStartDateInUTC"] == "1/1/1900 12:00:00 AM"
-    assert order["AdminContact"]["FirstName"] == "Jane"
+    assert order["AdminContact"]["FirstName"] == "Web"
     assert order["Token"] == f"{order['TokenID']}#!{order['TokenCode']}"
     by_own_id = await client.call("order/status", CustomOrderID="EC-1", TheSSLStoreOrderID=None)
     assert by_own_id["TheSSLStoreOrderID"] == order["TheSSLStoreOrderID"]
