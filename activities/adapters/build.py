@@ -106,20 +106,20 @@ async def open_adapters(settings: AdapterSettings, clock: Clock | None = None) -
         Misconfigured: ``db-upgrade-needed``, ``master-key-wrong``.
         Unavailable: ``inventory-unavailable``.
     """
-    clock = clock or SystemClock()
+    ticking: Clock = clock or SystemClock()
     inventory = await open_inventory(settings.inventory_url)
     http = HttpClient()
     try:
-        installation = await bind_master_key(inventory, settings.master_key, clock)
+        installation = await bind_master_key(inventory, settings.master_key, ticking)
         vault = EnvelopeVault(settings.master_key, installation.installation_id)
         yield Adapters(
             inventory=inventory,
             vault=vault,
-            sellers=SellerDirectory(inventory, vault, http, clock),
+            sellers=SellerDirectory(inventory, vault, http, ticking),
             publishers=PublisherDirectory(inventory, vault),
             resolver=AuthoritativeResolver(inventory),
             x509=CryptographyX509(),
-            clock=clock,
+            clock=ticking,
             installation=installation,
         )
     finally:
@@ -156,7 +156,7 @@ async def open_publisher(
     """Open a DNS account that is not saved yet, to try it."""
     async with open_adapters(settings) as adapters:
         assert isinstance(adapters.publishers, PublisherDirectory)
-        yield adapters.publishers.open_unsaved(account, secret)
+        yield await adapters.publishers.open_unsaved(account, secret.encode())
 
 
 def create_master_key(path: Path) -> None:

@@ -50,7 +50,7 @@ def events_of(history: Iterable[HistoryEvent]) -> list[str]:
 
 
 def needs_person(status: dict[str, Any]) -> bool:
-    return status["state"] == "needs-person"
+    return bool(status["state"] == "needs-person")
 
 
 async def test_plain_order_is_issued(start: Start) -> None:

@@ -135,7 +135,8 @@ class World(
 
     @activity.defn(name="purchase")
     async def purchase(self, given: PurchaseInput) -> PurchaseResult:
-        return self.purchases.play()
+        answer: PurchaseResult = self.purchases.play()
+        return answer
 
     @activity.defn(name="await_account")
     async def await_account(self, run: RunRef) -> None:
@@ -143,7 +144,8 @@ class World(
 
     @activity.defn(name="read_proof")
     async def read_proof(self, given: SellerRef) -> ProofToPublish:
-        return self.proofs.play()
+        answer: ProofToPublish = self.proofs.play()
+        return answer
 
     @activity.defn(name="publish_proof")
     async def publish_proof(self, given: PublishInput) -> None:
@@ -155,11 +157,13 @@ class World(
 
     @activity.defn(name="await_issuance")
     async def await_issuance(self, given: AwaitInput) -> AwaitResult:
-        return self.looks.play()
+        answer: AwaitResult = self.looks.play()
+        return answer
 
     @activity.defn(name="collect")
     async def collect(self, given: CollectInput) -> Collected:
-        return self.collecting.play()
+        answer: Collected = self.collecting.play()
+        return answer
 
     @activity.defn(name="record")
     async def record(self, given: RecordInput) -> Recorded:

@@ -46,10 +46,14 @@ class PublisherDirectory:
             Unavailable: ``dns-unreachable``: the server's name does not resolve.
         """
         record = await find_account(self._inventory, dns_account)
-        if record.provider != _PROVIDER:
-            raise Misconfigured("dns-provider-unknown", "this release writes DNS by RFC 2136 only")
         sealed = await self._inventory.sealed_secret(record.secret_id)
         secret = self._vault.unseal(sealed, row_id=record.secret_id, purpose=SECRET_PURPOSE_DNS_TSIG)
+        return await self.open_unsaved(record, secret)
+
+    async def open_unsaved(self, record: DnsAccountRecord, secret: bytes) -> Rfc2136Publisher:
+        """Return a publisher for a DNS account that may not be saved yet, to try it. Raises as :meth:`open`."""
+        if record.provider != _PROVIDER:
+            raise Misconfigured("dns-provider-unknown", "this release writes DNS by RFC 2136 only")
         key = tsig_key(record.tsig_name, secret, record.tsig_algorithm)
         address = await configured_address(record.server, record.port, record.environment)
         zones = tuple(zone.lower().removesuffix(".") for zone in record.zones)

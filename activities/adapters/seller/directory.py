@@ -44,11 +44,14 @@ class SellerDirectory:
             raise InvalidRequest(
                 "account-not-found", "there is no seller account of that name", next_step="evercert account list"
             )
-        _check_address(record)
         sealed = await self._inventory.sealed_secret(record.secret_id)
         token = self._vault.unseal(sealed, row_id=record.secret_id, purpose=SECRET_PURPOSE_SELLER_TOKEN)
-        credential = Credential(record.partner_code, _as_text(token))
-        return SellerClient(record, credential, self._http, self._clock)
+        return self.open_unsaved(record, _as_text(token))
+
+    def open_unsaved(self, record: AccountRecord, token: str) -> SellerClient:
+        """Return the seller for an account that may not be saved yet, to try its credential. Raises as :meth:`open`."""
+        _check_address(record)
+        return SellerClient(record, Credential(record.partner_code, token), self._http, self._clock)
 
 
 def _as_text(token: bytes) -> str:
