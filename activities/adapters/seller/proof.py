@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from activities.adapters.seller.wire import OrderWire
-from domain.names import authorisation_names
+from domain.names import authorisation_names, is_public, is_reserved
 from domain.seller import NameProof, ProofRecord
 
 _HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
@@ -60,17 +60,22 @@ def _record(name: str, owner_text: str, value_text: str) -> ProofRecord:
     return ProofRecord(
         name=name,
         record_type="CNAME" if is_host else "TXT",
-        owner=_qualified(host(owner_text), name),
+        owner=_qualified(owner_text, name),
         value=host(value) if is_host else value,
     )
 
 
-def _qualified(owner: str, name: str) -> str:
-    """Return the owner in full: one that does not end with the name or a parent domain of it is relative to the name."""
+def _qualified(owner_text: str, name: str) -> str:
+    """Return the owner in full: whether the service writes it relative to the name is not recorded.
+
+    What ends in a top-level domain that exists (or a reserved one) is full already, also when it is a stranger's: the
+    check of its scope then refuses it, which a mere appending of the name would hide.
+    """
+    owner = host(owner_text)
     scope = authorisation_names(name)
-    if not scope or any(owner == parent or owner.endswith(f".{parent}") for parent in scope):
-        return owner
-    return f"{owner}.{scope[0]}"
+    is_ours = any(owner == parent or owner.endswith(f".{parent}") for parent in scope)
+    is_full = owner_text.strip().endswith(".") or is_public(owner) or is_reserved(owner)
+    return owner if is_ours or is_full or not scope else f"{owner}.{scope[0]}"
 
 
 def _ordered(name: str, names: tuple[str, ...]) -> str:

@@ -34,7 +34,7 @@ _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 
 
-def parse_json(body: bytes) -> Json | None:
+def parse_json(body: bytes) -> Json:
     """Parse an answer; member names lower-cased throughout, numbers as text. None when it is no JSON."""
     try:
         parsed = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
