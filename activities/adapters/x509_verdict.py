@@ -2,6 +2,7 @@
 
 import functools
 import ssl
+import warnings
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,6 +11,7 @@ from pathlib import Path
 import certifi
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from activities.adapters.x509_parts import common_names, dns_names, extension, is_signed_by, readable, spki_sha256
@@ -78,9 +80,10 @@ def trust_anchors(roots: Sequence[str]) -> tuple[x509.Certificate, ...]:
 def _public_anchors() -> tuple[x509.Certificate, ...]:
     """Read the system's store once; where a system has none, the one that comes with our HTTP library."""
     found = ssl.create_default_context().get_ca_certs(binary_form=True)
-    if found:
-        return tuple(readable(ssl.DER_cert_to_PEM_cert(der) for der in found)[0])
-    return tuple(readable([Path(certifi.where()).read_text(encoding="utf-8")])[0])
+    texts = [ssl.DER_cert_to_PEM_cert(der) for der in found] or [Path(certifi.where()).read_text(encoding="utf-8")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # old roots with odd serial numbers
+        return tuple(readable(texts)[0])
 
 
 def _broken_link(

@@ -1,0 +1,116 @@
+"""Accounts, their sealed secrets and catalogues."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from activities.adapters.inventory import SqlInventory
+from domain.errors import InvalidRequest, InvariantBroken
+from domain.inventory import AccountRecord, DnsAccountRecord, Environment
+from domain.product import Product, ProductTerm
+from tests.adapters.inventory_support import NOW, at, event, fresh_inventory
+
+ACCOUNT = AccountRecord(
+    name="sandbox",
+    environment=Environment.SANDBOX,
+    base_url="http://127.0.0.1:8560/rest",
+    partner_code="12345678",
+    secret_id="sec_account",
+    trust_roots="PEM",
+)
+DNS_ACCOUNT = DnsAccountRecord(
+    name="zones",
+    server="127.0.0.1",
+    port=8553,
+    zones=("example.test", "other.test"),
+    tsig_name="key.",
+    secret_id="sec_dns",
+    environment=Environment.SANDBOX,
+)
+
+
+@pytest.fixture
+async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
+    async with fresh_inventory(tmp_path) as opened:
+        yield opened
+
+
+async def test_an_account_is_added_once_with_its_secret(inventory: SqlInventory) -> None:
+    await inventory.add_account(ACCOUNT, b"sealed", event("sandbox", "account.added"))
+    assert await inventory.account("sandbox") == ACCOUNT
+    assert await inventory.sealed_secret("sec_account") == b"sealed"
+    again = ACCOUNT.model_copy(update={"secret_id": "sec_other", "partner_code": "private-text"})
+    with pytest.raises(InvalidRequest, match="name-taken") as caught:
+        await inventory.add_account(again, b"x", event("sandbox", "account.added", "2"))
+    assert "private-text" not in str(caught.value)
+    with pytest.raises(InvariantBroken, match="secret-missing"):
+        await inventory.sealed_secret("sec_other")
+    assert len(await inventory.audit(subject="sandbox")) == 1
+
+
+async def test_accounts_are_listed_by_name(inventory: SqlInventory) -> None:
+    for name in ("b", "a", "c"):
+        one = ACCOUNT.model_copy(update={"name": name, "secret_id": f"sec_{name}"})
+        await inventory.add_account(one, b"", event(name))
+    assert [one.name for one in await inventory.accounts()] == ["a", "b", "c"]
+    assert await inventory.account("d") is None
+
+
+async def test_a_dns_account_is_added_once_with_its_secret(inventory: SqlInventory) -> None:
+    await inventory.add_dns_account(DNS_ACCOUNT, b"sealed", event("zones", "dns-account.added"))
+    assert await inventory.dns_account("zones") == DNS_ACCOUNT
+    assert await inventory.dns_accounts() == (DNS_ACCOUNT,)
+    assert await inventory.sealed_secret("sec_dns") == b"sealed"
+    assert await inventory.dns_account("other") is None
+    with pytest.raises(InvalidRequest, match="name-taken"):
+        await inventory.add_dns_account(DNS_ACCOUNT, b"x", event("zones", "dns-account.added"))
+
+
+async def test_an_account_is_parked_and_released_once(inventory: SqlInventory) -> None:
+    await inventory.add_account(ACCOUNT, b"", event("sandbox", "account.added"))
+
+    async def park(number: int) -> bool:
+        return await inventory.park_account("sandbox", "auth-rejected", event("sandbox", "account.parked", str(number)))
+
+    assert sorted(await asyncio.gather(*(park(number) for number in range(4)))) == [False, False, False, True]
+    parked = await inventory.account("sandbox")
+    assert parked is not None
+    assert (parked.parked_code, parked.parked_at) == ("auth-rejected", NOW)
+    assert parked.version > ACCOUNT.version
+    released = event("sandbox", "account.released")
+    assert await inventory.release_account("sandbox", released)
+    assert not await inventory.release_account("sandbox", released)
+    free = await inventory.account("sandbox")
+    assert free is not None
+    assert (free.parked_code, free.parked_at) == ("", None)
+    kinds = [entry.kind for entry in await inventory.audit(subject="sandbox")]
+    assert kinds == ["account.added", "account.parked", "account.released"]
+    with pytest.raises(InvalidRequest, match="account-not-found"):
+        await inventory.park_account("nobody", "x", released)
+
+
+async def test_a_secret_is_rotated_where_it_is(inventory: SqlInventory) -> None:
+    await inventory.add_account(ACCOUNT, b"old", event("sandbox"))
+    for _ in range(2):
+        await inventory.replace_secret("sec_account", b"new", event("sandbox", "secret.rotated"))
+    assert await inventory.sealed_secret("sec_account") == b"new"
+    assert len(await inventory.audit(subject="sandbox")) == 2
+    with pytest.raises(InvariantBroken, match="secret-missing"):
+        await inventory.replace_secret("sec_x", b"new", event("x"))
+    assert await inventory.audit(subject="x") == ()
+
+
+async def test_the_newest_catalogue_counts_and_prices_stay_exact(inventory: SqlInventory) -> None:
+    await inventory.add_account(ACCOUNT, b"", event("sandbox"))
+    terms = (ProductTerm(months=12, price=Decimal("7.10"), list_price=Decimal("0.30000000000000004")),)
+    old = Product(code="positivessl", name="P", vendor="SECTIGO", level="dv", terms=terms, read_at=NOW)
+    other = old.model_copy(update={"code": "a-product"})
+    await inventory.save_products("sandbox", [old, other])
+    new = old.model_copy(update={"name": "Q", "read_at": at(5)})
+    for _ in range(2):
+        await inventory.save_products("sandbox", [new])
+    assert await inventory.products("sandbox") == (other, new)
+    assert await inventory.products("nobody") == ()
