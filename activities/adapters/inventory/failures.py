@@ -35,7 +35,7 @@ class RuleBroken(InvariantBroken):
     """A unique or other key of the database refused a row; the query that wrote it says what that means."""
 
     def __init__(self) -> None:
-        super().__init__("inventory-rule-broken", "A rule of the inventory forbids this row.")
+        super().__init__("inventory-defect", "A rule of the inventory forbids this row.")
 
 
 def upgrade_needed(sentence: str, next_step: str = UPGRADE) -> Misconfigured:
