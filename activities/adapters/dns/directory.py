@@ -1,5 +1,6 @@
 """Opening DNS accounts by name; the TSIG secret is unsealed anew each time."""
 
+import base64
 from typing import Protocol
 
 import dns.exception
@@ -75,7 +76,9 @@ def tsig_key(name: str, secret: bytes, algorithm: str) -> dns.tsig.Key:
     word = algorithm.lower().removesuffix(".")
     if word in _ALGORITHMS:
         try:
-            return dns.tsig.Key(name.removesuffix(".") + ".", secret.decode("ascii").strip(), word)
+            key = base64.b64decode(b"".join(secret.split()), validate=True)
+            if key:
+                return dns.tsig.Key(name.removesuffix(".") + ".", key, word)
         except (ValueError, dns.exception.DNSException):
             pass
     raise Misconfigured(
