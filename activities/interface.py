@@ -23,9 +23,13 @@ from activities.messages import (
     PurchaseResult,
     Recorded,
     RecordInput,
+    RefundInput,
+    RefundResult,
+    ResolveInput,
     RunRef,
     SellerRef,
     StateNote,
+    TakeOverInput,
 )
 
 SELLER_QUEUE = "evercert-seller"
@@ -70,10 +74,34 @@ class PurchaseActivities(ABC):
     async def purchase(self, given: PurchaseInput) -> PurchaseResult:
         """Buy the order, at most once, following ``domain.purchase``. Twice: looks first, never posts again."""
 
+    @activity.defn(name="resolve_purchase")
+    @abstractmethod
+    async def resolve_purchase(self, given: ResolveInput) -> PurchaseResult:
+        """Take a person's ruling about a purchase in doubt, or refuse it. Twice: the same answer, one change."""
+
+    @activity.defn(name="take_over")
+    @abstractmethod
+    async def take_over(self, given: TakeOverInput) -> None:
+        """Become the owner of an order whose run is closed or missing. Twice: owner already."""
+
     @activity.defn(name="await_account")
     @abstractmethod
     async def await_account(self, run: RunRef) -> None:
         """Return when the account is not parked (any more). Its retries are the poll. Twice: asked again."""
+
+
+class RefundActivities(ABC):
+    """Asking the seller to cancel an order and give the money back."""
+
+    @activity.defn(name="request_refund")
+    @abstractmethod
+    async def request_refund(self, given: RefundInput) -> RefundResult:
+        """Ask once, with the intention written first. Twice: looks first, never asks again."""
+
+    @activity.defn(name="await_refund")
+    @abstractmethod
+    async def await_refund(self, given: RefundInput) -> RefundResult:
+        """Return when the seller has agreed, or has not decided for a week. Its retries are the poll."""
 
 
 class DcvActivities(ABC):

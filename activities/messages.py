@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from domain.errors import Violation
-from domain.request import OrderRequest
+from domain.request import OrderRequest, ResolvePurchase
 from domain.seller import Message, Money, NameProof, ProofRecord, SellerState
 
 
@@ -145,6 +145,39 @@ class PurchaseResult(Message):
     until: datetime | None = None
 
 
+class ResolveInput(Message):
+    """A person's ruling about a purchase in doubt; ``purchase`` says what was to be bought."""
+
+    purchase: PurchaseInput
+    ruling: ResolvePurchase
+
+
+class RefundInput(Message):
+    """Which order to have cancelled and refunded at the seller; ``number`` counts the requests of an order from 1."""
+
+    run: RunRef
+    seller_order_id: str
+    number: int = 1
+    reason: str = ""
+    person_asks: bool = False
+
+
+class RefundResult(Message):
+    """How a refund stands: ``requested``, ``approved``, ``undecided`` (asked again later), ``in-doubt``, ``needs-person``."""
+
+    outcome: str
+    refund_request_id: str = ""
+    code: str = ""
+    message: str = ""
+
+
+class TakeOverInput(Message):
+    """An order whose run is lost, to be owned by this run; ``request_digest`` must be the order's own."""
+
+    run: RunRef
+    request: OrderRequest
+
+
 class SellerRef(Message):
     """An order at the seller."""
 
@@ -245,7 +278,7 @@ class Recorded(Message):
 class StateNote(Message):
     """A state that the inventory must show, with its sentence, for people.
 
-    ``occasion`` makes the audit row of this note unique within the order.
+    ``occasion`` makes the audit row of this note unique within the order; ``kind`` names it where it is not the state.
     """
 
     run: RunRef
@@ -255,5 +288,6 @@ class StateNote(Message):
     code: str = ""
     until: datetime | None = None
     occasion: str = ""
+    kind: str = ""
     by: str = "evercert"
     reason: str = ""

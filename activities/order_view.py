@@ -5,6 +5,7 @@ from datetime import timedelta
 from activities.messages import RunRef, StateNote
 from activities.ports import Clock, Inventory
 from domain import ids
+from domain.errors import Refused
 from domain.inventory import AuditEvent, Look, OrderChange
 from domain.order import STATES, OrderState
 
@@ -17,18 +18,34 @@ class OrderView:
         self._clock = clock
 
     async def enter(self, run: RunRef, state: OrderState, detail: str = "") -> None:
-        """Show a state that needs no audit row of its own: the activity's outcome will have one."""
+        """Show a state that needs no audit row of its own: the activity's outcome will have one.
+
+        Raises:
+            Refused: ``not-owner``: another run has taken the order over; nothing may be called outside any more.
+        """
+        await self.require_ownership(run)
         change = OrderChange(
             state=state.value, waiting_for=STATES[state].waiting_for.value, detail=detail, error_code=""
         )
         await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
 
+    async def require_ownership(self, run: RunRef) -> None:
+        """Stop a run that was taken over before it does anything. Raises ``Refused('not-owner')``."""
+        order = await self._inventory.order(run.order_id)
+        if order is not None and (order.workflow_id, order.run_id) != (run.workflow_id, run.first_run_id):
+            raise Refused(
+                "not-owner",
+                f"order {run.order_id} was taken over by run {order.workflow_id}; this run stops before any call",
+                next_step=f"follow {order.workflow_id}; this run can be terminated",
+            )
+
     async def note(self, note: StateNote) -> None:
         """Show a state together with its audit row."""
         now = await self._clock.now()
+        kind = note.kind or f"order.{note.state}"
         event = AuditEvent(
-            event_id=ids.event_id(note.run.order_id, f"order.{note.state}", note.occasion),
-            kind=f"order.{note.state}",
+            event_id=ids.event_id(note.run.order_id, kind, note.occasion),
+            kind=kind,
             subject=note.run.order_id,
             at=now,
             by=note.by,

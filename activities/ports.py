@@ -83,6 +83,17 @@ class Seller(Protocol):
         """
         ...
 
+    async def request_refund(self, seller_order_id: str, *, reason: str, gate: SendGate) -> SellerOrder:
+        """Ask for cancellation and refund of the whole order, once. Never retried in here.
+
+        Returns:
+            The order as the answer shows it; ``refund_request_id`` is not empty when the request was taken.
+
+        Raises:
+            NotSent, Refused, Ambiguous: as ``place``; a definite refusal is ``refund-refused``.
+        """
+        ...
+
     async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
         """Look one order up; None only for the positively recognised *unknown order* answer.
 
@@ -345,6 +356,27 @@ class Inventory(Protocol):
 
         Of ``changes`` the fields ``send_deadline``, ``sender``, ``seller_order_id``, ``charged``, ``error_code`` and
         ``body_hash`` are taken. ``rejected`` frees the open fingerprint and the request id stays taken.
+        """
+        ...
+
+    async def open_act(self, act: ActRecord, event: AuditEvent, now: datetime) -> ActRecord:
+        """Write the intention of an act other than a purchase (state ``reserved``).
+
+        Repeating by the same owner returns the act as it stands. Raises ``Refused('act-in-progress')`` while another act
+        of the order is open, or when another owner has this one.
+        """
+        ...
+
+    async def order_at_seller(self, account: str, seller_order_id: str) -> OrderRecord | None:
+        """Return our order that has this number at the seller, or None."""
+        ...
+
+    async def take_over(
+        self, order_id: str, *, seen: tuple[str, str], workflow_id: str, run_id: str, event: AuditEvent, now: datetime
+    ) -> bool:
+        """Make another run the owner of an order and its acts: compare-and-set on (workflow id, run id) seen before.
+
+        False when the owner is another one by now. Repeating by the new owner is True.
         """
         ...
 

@@ -41,6 +41,11 @@ def certificate_id(order: str) -> str:
     return "crt_" + _derived(f"certificate/{order}").lower()
 
 
+def refund_id(order: str, number: int) -> str:
+    """Return the id of the ``number``-th request (from 1) to refund an order."""
+    return "act_" + _derived(f"refund/{order}/{number}").lower()
+
+
 def key_id(order: str, version: int) -> str:
     """Return the id of the private key made for version ``version`` (from 1) of an order."""
     return "key_" + _derived(f"key/{order}/{version}").lower()
@@ -54,6 +59,11 @@ def event_id(subject: str, kind: str, occasion: str) -> str:
 def issue_workflow_id(common_name: str, request_id: str) -> str:
     """Return the workflow id of an order that we start: ``issue-<name>-<request id>``, safe in URLs."""
     return f"issue-{slug(common_name)}-{slug(request_id)}"
+
+
+def resume_workflow_id(order: str, number: int) -> str:
+    """Return the workflow id of the ``number``-th run (from 1) that takes up an order whose run is lost."""
+    return f"resume-{order}-{number}"
 
 
 def slug(text: str) -> str:

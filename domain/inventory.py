@@ -80,6 +80,7 @@ class ActKind(StrEnum):
     """Acts at the seller that may cost money."""
 
     PURCHASE = "purchase"
+    REFUND = "refund"
 
 
 class ActState(StrEnum):
@@ -91,6 +92,7 @@ class ActState(StrEnum):
     IN_DOUBT = "in-doubt"
     NEEDS_PERSON = "needs-person"
     REJECTED = "rejected"
+    ABANDONED = "abandoned"
 
 
 class ActRecord(Message):

@@ -21,6 +21,8 @@ class OrderState(StrEnum):
     RECORDING = "recording"
     WITHDRAWING_PROOF = "withdrawing-proof"
     NEEDS_PERSON = "needs-person"
+    REFUNDING = "refunding"
+    AWAITING_REFUND = "awaiting-refund"
     ISSUED = "issued"
     DRY_RUN = "dry-run"
     REJECTED = "rejected"
@@ -77,25 +79,27 @@ STATES: dict[OrderState, StateFacts] = {
     _S.PURCHASING: StateFacts(
         "the order is placed at the seller",
         _W.SELLER,
-        (_S.READING_PROOF, _S.NEEDS_PERSON, _S.REJECTED, _S.CANCELLED),
+        (_S.READING_PROOF, _S.NEEDS_PERSON, _S.REFUNDING, _S.REJECTED, _S.CANCELLED),
     ),
     _S.READING_PROOF: StateFacts(
-        "the seller is asked what must be published", _W.SELLER, (_S.PUBLISHING_PROOF, _S.COLLECTING, _S.NEEDS_PERSON)
+        "the seller is asked what must be published",
+        _W.SELLER,
+        (_S.PUBLISHING_PROOF, _S.COLLECTING, _S.NEEDS_PERSON, _S.REFUNDING),
     ),
     _S.PUBLISHING_PROOF: StateFacts(
         "the proof of control is published and read back",
         _W.DNS,
-        (_S.AWAITING_ISSUANCE, _S.NEEDS_PERSON),
+        (_S.AWAITING_ISSUANCE, _S.NEEDS_PERSON, _S.REFUNDING),
     ),
     _S.AWAITING_ISSUANCE: StateFacts(
         "the CA looks for the proof and issues",
         _W.CA,
-        (_S.COLLECTING, _S.READING_PROOF, _S.NEEDS_PERSON),
+        (_S.COLLECTING, _S.READING_PROOF, _S.NEEDS_PERSON, _S.REFUNDING),
     ),
     _S.COLLECTING: StateFacts(
         "the certificate is downloaded and verified",
         _W.SELLER,
-        (_S.RECORDING, _S.NEEDS_PERSON),
+        (_S.RECORDING, _S.NEEDS_PERSON, _S.REFUNDING),
     ),
     _S.RECORDING: StateFacts(
         "the new version becomes current in the inventory", _W.NOBODY, (_S.WITHDRAWING_PROOF, _S.NEEDS_PERSON)
@@ -116,10 +120,18 @@ STATES: dict[OrderState, StateFacts] = {
             _S.COLLECTING,
             _S.RECORDING,
             _S.WITHDRAWING_PROOF,
+            _S.REFUNDING,
+            _S.AWAITING_REFUND,
             _S.REJECTED,
             _S.EXPIRED,
             _S.CANCELLED,
         ),
+    ),
+    _S.REFUNDING: StateFacts(
+        "the seller is asked to cancel the order and refund it", _W.SELLER, (_S.AWAITING_REFUND, _S.NEEDS_PERSON)
+    ),
+    _S.AWAITING_REFUND: StateFacts(
+        "the seller decides about the refund", _W.SELLER, (_S.WITHDRAWING_PROOF, _S.READING_PROOF, _S.NEEDS_PERSON)
     ),
     _S.ISSUED: StateFacts("the certificate is in the inventory", _W.NOBODY, is_end=True),
     _S.DRY_RUN: StateFacts("all was checked and priced, nothing bought", _W.NOBODY, is_end=True, has_bought=False),

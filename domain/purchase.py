@@ -5,6 +5,7 @@ asked before anything is sent, and whoever finds the row in ``sending`` never po
 sale. The ``purchase`` activity follows this table and decides nothing itself.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -79,7 +80,7 @@ def decide(act: ActRecord, seen: Sight, *, now: datetime, window: timedelta, per
         window: how long a sale may take to show up at the seller (account setting).
         person_asks: a person has asked to go on after ``needs-person``.
     """
-    if act.state in (ActState.PLACED, ActState.REJECTED):
+    if act.state in (ActState.PLACED, ActState.REJECTED, ActState.ABANDONED):
         return Decision(Step.FINISHED, f"the purchase is {act.state.value}")
     if act.state is ActState.NEEDS_PERSON:
         if person_asks:
@@ -112,6 +113,24 @@ def _decide_lost_answer(act: ActRecord, now: datetime, window: timedelta) -> Dec
         code="purchase-looking",
         wait=timedelta(seconds=pause),
     )
+
+
+def candidates(listed: Iterable[SellerOrder], placement: Placement) -> tuple[str, ...]:
+    """Return the numbers of listed orders that may be ours but do not say so: equal product and names, no reference.
+
+    They are shown to the person who decides and never adopted by themselves.
+    """
+    return tuple(
+        order.seller_order_id
+        for order in listed
+        if not order.custom_order_id
+        and sight(order.model_copy(update={"custom_order_id": placement.order_id}), placement) is Sight.OURS
+    )
+
+
+def listed_as_ours(listed: Iterable[SellerOrder], placement: Placement) -> SellerOrder | None:
+    """Return the listed order that carries our reference, if there is one."""
+    return next((order for order in listed if order.custom_order_id == placement.order_id), None)
 
 
 def fingerprint(*, account: str, product: str, names: tuple[str, ...]) -> str:

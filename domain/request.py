@@ -7,7 +7,7 @@ field is never removed, renamed or narrowed: that would hang open runs.
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -108,6 +108,7 @@ class OrderRequest(UserInput):
         max_price: highest price for the whole term in the account's currency; above it nothing is bought.
         allow_duplicate: buy although an equal order is open or an issued one has much of its term left.
         dry_run: check and price everything, buy nothing.
+        resume_order: take up this order, whose run is lost, instead of buying one; the rest must be what it was.
     """
 
     schema_version: Literal[1] = 1
@@ -127,6 +128,7 @@ class OrderRequest(UserInput):
     max_price: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=2)] | None = None
     allow_duplicate: bool = False
     dry_run: bool = False
+    resume_order: Annotated[str, StringConstraints(pattern=r"^EC-[A-Z2-7]{26}$")] | None = None
 
 
 class Act(UserInput):
@@ -139,6 +141,25 @@ class Act(UserInput):
 
     by: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
     reason: ShortText = ""
+
+
+class ResolvePurchase(Act):
+    """Payload of ``resolve_purchase``: how a person settles what Evercert cannot tell by itself.
+
+    Attributes:
+        outcome: ``placed`` (the seller's number is needed), ``not-placed`` (buy it now), ``abandon`` (stop looking; the
+            money counts as spent), ``refunded`` or ``not-refunded`` (what became of a cancel).
+        seller_order_id: the seller's number, digits; only with ``placed``.
+    """
+
+    outcome: Literal["placed", "not-placed", "abandon", "refunded", "not-refunded"]
+    seller_order_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")] | None = None
+
+    @model_validator(mode="after")
+    def _number_with_placed(self) -> Self:
+        if (self.outcome == "placed") != (self.seller_order_id is not None):
+            raise PydanticCustomError("number_with_placed", "goes with outcome placed, and is needed there")
+        return self
 
 
 class ExtendDeadline(Act):
