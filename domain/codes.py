@@ -141,7 +141,6 @@ CODES: dict[str, CodeFacts] = {
     "settings-invalid": CodeFacts(
         "the configuration cannot be used", "evercert config show, or correct the named place", Exit.USAGE
     ),
-    "some-failed": CodeFacts("some of the given ids failed", "see the list on stdout", Exit.SOME_FAILED),
     # finding things
     "not-found": _missing("there is nothing of that name or id", "list what is there"),
     "ambiguous": _missing("the name fits more than one", "use one of the ids"),
