@@ -4,6 +4,7 @@ Temporal has no call that tells its time. What it does tell is when somebody las
 nobody uses is polled for a moment and looked at.
 """
 
+import asyncio
 import contextlib
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -17,24 +18,44 @@ from temporalio.service import RPCError
 from domain.errors import Misconfigured
 
 MOST = timedelta(seconds=60)
+_POLL = timedelta(seconds=10)
+_LOOK_SECONDS = 0.05
+_LOOKS = 60
 
 
 async def clock_difference(client: Client) -> timedelta | None:
     """Return server time minus ours, to about a second; None when the server does not tell."""
     queue = TaskQueue(name=f"evercert-clock-{secrets.token_hex(4)}")
     before = datetime.now(UTC)
-    with contextlib.suppress(RPCError):  # the time-out of the poll is the plan
+    # A poll must be long (servers refuse those of a second or two), but it is seen as soon as it has begun.
+    polling = asyncio.create_task(_poll(client, queue))
+    try:
+        for _ in range(_LOOKS):
+            told = await _last_poll(client, queue)
+            if told is not None:
+                return told - before
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        polling.cancel()
+        await asyncio.wait([polling])
+    return None
+
+
+async def _poll(client: Client, queue: TaskQueue) -> None:
+    with contextlib.suppress(RPCError):  # what it would answer is of no interest
         await client.workflow_service.poll_activity_task_queue(
             PollActivityTaskQueueRequest(namespace=client.namespace, task_queue=queue, identity="evercert-clock"),
-            timeout=timedelta(milliseconds=300),
+            timeout=_POLL,
         )
+
+
+async def _last_poll(client: Client, queue: TaskQueue) -> datetime | None:
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=queue, task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
         )
     )
-    times = [poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in described.pollers]
-    return max(times) - before if times else None
+    return max((poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in described.pollers), default=None)
 
 
 async def check_clock(client: Client) -> None:
