@@ -223,7 +223,7 @@ async def add_sandbox_accounts(adapters: Adapters, sandbox: SandboxAddress, root
             name=ACCOUNT,
             server=sandbox.dns_host,
             port=sandbox.dns_port,
-            zones=("test", "readonly.test"),
+            zones=("test",),
             tsig_name=sandbox.tsig_name,
             secret_id=f"dns-account/{ACCOUNT}",
             environment=Environment.SANDBOX,
