@@ -231,6 +231,19 @@ CODES: dict[str, CodeFacts] = {
     "seller-order-taken": _person(
         "that seller order belongs to another order of ours", "compare both at the seller's portal", Spent.UNKNOWN
     ),
+    "nothing-to-resolve": _clash("no purchase of the order waits for a ruling", "evercert order show ID"),
+    "seller-order-unknown": _missing(
+        "the seller shows no order of that number in the account", "look the number up at the seller"
+    ),
+    "seller-shows-order": CodeFacts(
+        "the seller shows an order under our reference, so it was placed",
+        "evercert order check ID adopts it",
+        Exit.CONFLICT,
+        spent=Spent.PAID,
+    ),
+    "too-early-to-tell": CodeFacts(
+        "a sale may still show up at the seller", "rule again later", Exit.CONFLICT, spent=Spent.UNKNOWN
+    ),
     "price-differs": _person("the seller charged another price than it quoted", "settle it with the seller"),
     "seller-payment-required": _person(
         "the seller wants to be paid first", "top the account up, then evercert order check ID", Spent.NOTHING

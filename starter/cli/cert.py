@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from domain.errors import InvalidRequest
+from starter.cli import doors as ways
 from starter.cli.answer import Answer, Json, Row
 from starter.cli.call import Call
 from starter.cli.flags import LIST, SHOW
@@ -114,13 +115,10 @@ def _public(version: "VersionRecord", part: Part) -> str:
 
 async def _key(call: Call, adapters: "Opened", version: "VersionRecord") -> str:
     """Return the private key as PKCS#8 PEM; its audit row is written before it is unsealed."""
-    from activities.keys import KEY_PURPOSE
     from starter.cli.events import event
 
     told = event(call, "key.exported", version.key_id, certificate=version.certificate_id, version=str(version.number))
-    sealed = await adapters.inventory.sealed_key(version.key_id)
-    await adapters.inventory.append_audit(told)
-    der = adapters.vault.unseal(sealed, row_id=version.key_id, purpose=KEY_PURPOSE)
+    der = await ways.doors.export_key(adapters, version.key_id, told)
     body = "\n".join(textwrap.wrap(base64.b64encode(der).decode("ascii"), 64))
     return f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
 

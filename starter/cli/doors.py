@@ -9,13 +9,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from activities.adapters.build import Adapters
     from activities.ports import DnsPublisher, DnsPublishers, Inventory, KeyVault, Seller, Sellers
-    from domain.inventory import AccountRecord, DnsAccountRecord, OrderRecord
+    from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, OrderRecord
     from domain.request import Act, OrderRequest
     from starter.settings import Settings
 
@@ -109,6 +110,7 @@ class Doors:
         engine: connects to Temporal; raises ``engine-unreachable``.
         try_seller: opens an account that is not saved yet, with its plain token.
         try_publisher: opens a DNS account that is not saved yet, with its plain secret.
+        export_key: writes the audit row, then returns the private key (PKCS#8 DER).
         create_key: writes a new master key to a file that is not there yet.
         upgrade: brings the inventory's schema up to date; returns what was done, in words, or ``""``.
         schema: returns what is wrong with the schema, or ``""``.
@@ -121,6 +123,7 @@ class Doors:
     engine: Callable[["Settings"], AbstractAsyncContextManager[Engine]]
     try_seller: Callable[["Settings", "AccountRecord", str], AbstractAsyncContextManager["Seller"]]
     try_publisher: Callable[["Settings", "DnsAccountRecord", str], AbstractAsyncContextManager["DnsPublisher"]]
+    export_key: Callable[[Opened, str, "AuditEvent"], Awaitable[bytes]]
     create_key: Callable[[Path], None]
     upgrade: Callable[["Settings"], Awaitable[str]]
     schema: Callable[["Settings"], Awaitable[str]]
@@ -163,6 +166,12 @@ async def _try_publisher(
         yield publisher
 
 
+async def _export_key(adapters: Opened, key_id: str, event: "AuditEvent") -> bytes:
+    from starter.client import export_key
+
+    return await export_key(cast("Adapters", adapters), key_id, event)
+
+
 def _create_key(path: Path) -> None:
     from activities.adapters.build import create_master_key
 
@@ -192,6 +201,7 @@ REAL = Doors(
     engine=_connect,
     try_seller=_try_seller,
     try_publisher=_try_publisher,
+    export_key=_export_key,
     create_key=_create_key,
     upgrade=_upgrade,
     schema=_schema,

@@ -23,7 +23,7 @@ from domain.inventory import (
 from domain.product import Product, ProductTerm
 from domain.request import Act, OrderRequest
 from domain.seller import Money
-from starter.cli.doors import Doors
+from starter.cli.doors import REAL, Doors
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ONE = "EC-AAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -187,7 +187,6 @@ class FakeInventory:
         return version(2), version(1, VersionState.SUPERSEDED)
 
     async def sealed_key(self, key_id: str) -> bytes:
-        assert any(it.kind == "key.exported" for it in self.events), "a key must not leave before its audit row"
         return b"certificate-key|key of " + key_id.encode()
 
     async def append_audit(self, event: AuditEvent) -> None:
@@ -197,11 +196,16 @@ class FakeInventory:
         return tuple(it for it in self.events if subject in {"", it.subject})[:limit]
 
 
+@dataclass
 class FakeVault:
+    inventory: FakeInventory
+
     def seal(self, plaintext: bytes, *, row_id: str, purpose: str) -> bytes:
         return purpose.encode() + b"|" + plaintext
 
     def unseal(self, sealed: bytes, *, row_id: str, purpose: str) -> bytes:
+        told = purpose != "certificate-key" or any(it.kind == "key.exported" for it in self.inventory.events)
+        assert told, "a key must not be opened before its audit row is written"
         kind, _, plain = sealed.partition(b"|")
         assert kind == purpose.encode()
         return plain
@@ -300,7 +304,7 @@ class World:
         async def adapters(_: object) -> AsyncIterator[FakeAdapters]:
             yield FakeAdapters(
                 cast("Inventory", self.inventory),
-                FakeVault(),
+                FakeVault(self.inventory),
                 cast("Sellers", self.seller),
                 cast("DnsPublishers", self.publisher),
             )
@@ -328,6 +332,7 @@ class World:
             engine=engine,
             try_seller=try_seller,
             try_publisher=try_publisher,
+            export_key=REAL.export_key,
             create_key=self._make_key,
             upgrade=self._upgrade,
             schema=self._schema,

@@ -275,7 +275,9 @@ def test_a_wrong_span_is_wrong_usage(evercert: Evercert) -> None:
 
 
 def run_program(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "starter.cli", *argv], capture_output=True, text=True, env=env)
+    return subprocess.run(
+        [sys.executable, "-m", "starter.cli", *argv], capture_output=True, text=True, check=False, env=env
+    )
 
 
 def test_as_a_program(home: object) -> None:
@@ -291,7 +293,7 @@ def test_as_a_program(home: object) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(home: object) -> None:
     shown = f"{sys.executable} -m starter.cli help errors -o json | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", shown], capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", shown], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "Traceback" not in done.stderr
 
 

@@ -72,8 +72,12 @@ More: evercert help errors dns-not-visible\
 
 
 def test_json_is_one_line() -> None:
-    assert as_json(problem_of(Refused("auth-rejected", "The seller said no."))) == snapshot(
-        '{"error": {"code": "auth-rejected", "message": "The seller said no.", "detail": "", "hint": "evercert account check NAME", "docs": "evercert help errors auth-rejected", "retryable": false, "order_id": null, "exit_code": 6}}'
+    shown = as_json(problem_of(Refused("auth-rejected", "The seller said no."), order_id=ORDER))
+    assert "\n" not in shown
+    assert shown == (
+        '{"error": {"code": "auth-rejected", "message": "The seller said no.", "detail": "", '
+        '"hint": "evercert account check NAME", "docs": "evercert help errors auth-rejected", '
+        f'"retryable": false, "order_id": "{ORDER}", "exit_code": 6}}}}'
     )
 
 

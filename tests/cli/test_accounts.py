@@ -1,0 +1,171 @@
+"""Seller and DNS accounts: tried before they are saved, secrets taken without being shown."""
+
+from pathlib import Path
+
+import pytest
+
+from activities.adapters.dns import SECRET_PURPOSE_DNS_TSIG
+from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN
+from domain.errors import Refused, Unavailable
+from domain.inventory import Environment
+from starter.cli import doors
+from tests.cli.conftest import Evercert, Outcome
+from tests.cli.fakes import NOW, ONE, PRODUCT, FakePublisher, FakeSeller, World, account, dns_account, order
+
+TOKEN = "hunter2-token"
+ADD = ("account", "add", "main", "--partner-code", "123", "--base-url", "https://x.example/rest/", "--environment")
+
+
+def add(evercert: Evercert, *more: str, environment: str = "live") -> Outcome:
+    return evercert(*ADD, environment, "--token-stdin", "-o", "json", *more, stdin=TOKEN + "\n")
+
+
+def test_purposes_are_those_that_the_adapters_open() -> None:
+    assert doors.SELLER_TOKEN_PURPOSE == SECRET_PURPOSE_SELLER_TOKEN
+    assert doors.TSIG_SECRET_PURPOSE == SECRET_PURPOSE_DNS_TSIG
+
+
+def test_add_tries_seals_and_audits(evercert: Evercert, world: World) -> None:
+    told = add(evercert, "--reason", "CHG-1", "--contact-email", "it@example.com", "--visibility-minutes", "90")
+    saved = world.inventory.held_accounts["main"]
+    assert told.code == 0 and told.document["changed"] is True
+    assert (saved.base_url, saved.partner_code, saved.visibility_minutes) == ("https://x.example/rest", "123", 90)
+    assert world.seller.tokens == [TOKEN]
+    assert world.inventory.secrets[saved.secret_id] == f"seller-token|{TOKEN}".encode()
+    (event,) = world.inventory.events
+    assert (event.kind, event.subject, event.by, event.claim, event.reason, event.at) == (
+        "account.added",
+        "main",
+        "ann",
+        "claimed",
+        "CHG-1",
+        NOW,
+    )
+    assert TOKEN not in told.out + told.err + repr(event)
+
+
+def test_the_token_comes_from_a_variable_too_but_never_from_an_argument(
+    evercert: Evercert, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert evercert(*ADD, "live", "--token", TOKEN).code == 2
+    monkeypatch.setenv("MY_TOKEN", TOKEN)
+    assert evercert(*ADD, "live", "--token-env", "MY_TOKEN").code == 0
+    assert world.seller.tokens == [TOKEN]
+
+
+@pytest.mark.parametrize("how", [(), ("--token-stdin",), ("--token-env", "NOT_SET")])
+def test_a_missing_token_saves_nothing(evercert: Evercert, world: World, how: tuple[str, ...]) -> None:
+    told = evercert(*ADD, "live", "-o", "json", *how)
+    assert told.error["code"] == "secret-not-given" and not world.inventory.held_accounts
+
+
+def test_a_rejected_token_is_never_saved(evercert: Evercert, world: World) -> None:
+    world.seller = FakeSeller(Refused("auth-rejected", "The seller turned it down."))
+    for more in ((), ("--force",)):
+        told = add(evercert, *more)
+        assert (told.code, told.error["code"]) == (6, "auth-rejected")
+    assert not world.inventory.held_accounts and not world.inventory.secrets
+
+
+def test_an_unreachable_seller_saves_only_by_force(evercert: Evercert, world: World) -> None:
+    world.seller = FakeSeller(Unavailable("seller-unreachable", "The seller is away."))
+    told = add(evercert)
+    assert (told.code, told.error["code"]) == (7, "seller-unreachable") and "--force" in told.error["hint"]
+    assert not world.inventory.held_accounts
+    assert add(evercert, "--force").code == 0 and world.inventory.held_accounts
+
+
+def test_own_trust_roots_are_for_sandboxes(evercert: Evercert, world: World, tmp_path: Path) -> None:
+    root = tmp_path / "root.pem"
+    root.write_text("PEM")
+    assert add(evercert, "--trust-root", str(root)).error["code"] == "trust-root-not-allowed"
+    assert add(evercert, "--trust-root", str(root), environment="sandbox").code == 0
+    assert world.inventory.held_accounts["main"].trust_roots == "PEM"
+    assert world.inventory.held_accounts["main"].environment is Environment.SANDBOX
+
+
+def test_a_name_is_taken_once_and_has_a_shape(evercert: Evercert, world: World) -> None:
+    assert add(evercert).code == 0
+    assert add(evercert).error["code"] == "name-taken"
+    told = evercert("account", "add", "a b", *ADD[3:], "live", "--token-stdin", "-o", "json", stdin=TOKEN)
+    assert told.error["code"] == "input-invalid"
+
+
+def test_partner_id_is_another_spelling(evercert: Evercert, world: World) -> None:
+    argv = [it.replace("--partner-code", "--partner-id") for it in ADD]
+    assert evercert(*argv, "live", "--token-stdin", stdin=TOKEN).code == 0
+
+
+def test_check_releases_a_parked_account(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts["main"] = account(parked_code="auth-rejected", parked_at=NOW)
+    assert evercert("account", "list").out.split()[:3] == ["main", "live", "parked"]
+    told = evercert("account", "check", "-o", "json")
+    assert told.document["changed"] is True and told.document["data"]["state"] == "ready"
+    assert [it.kind for it in world.inventory.events] == ["account.released"]
+    assert evercert("account", "check", "main", "-o", "json").document["changed"] is False
+
+
+def test_check_of_a_bad_token_leaves_it_parked(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts["main"] = account(parked_code="auth-rejected")
+    world.seller = FakeSeller(Refused("auth-rejected", "no"))
+    assert evercert("account", "check", "main").code == 6
+    assert world.inventory.held_accounts["main"].parked_code == "auth-rejected"
+
+
+def test_show_needs_a_name_when_there_are_several(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts = {name: account(name) for name in ("one", "two")}
+    told = evercert("account", "show", "-o", "json")
+    assert told.code == 3 and told.error["detail"] == "one\ntwo"
+    assert evercert("account", "show", "none", "-o", "json").error["code"] == "account-not-found"
+    assert "secret" not in evercert("account", "show", "one", "-o", "json").out
+
+
+DNS = ("dns-account", "add", "main", "--server", "192.0.2.1", "--tsig-name", "key.", "--environment", "live")
+
+
+def add_dns(evercert: Evercert, *more: str) -> Outcome:
+    zones = ("--zone", "Example.com.", "--zone", "example.net", "--secret-stdin")
+    return evercert(*DNS, *zones, "-o", "json", *more, stdin="c2VjcmV0\n")
+
+
+def test_add_dns_account(evercert: Evercert, world: World) -> None:
+    told = add_dns(evercert)
+    saved = world.inventory.held_dns["main"]
+    assert told.code == 0 and saved.zones == ("example.com", "example.net") and saved.port == 53
+    assert world.publisher.owners == ["_evercert-check.example.com", "_evercert-check.example.net"]
+    assert world.inventory.secrets[saved.secret_id] == b"dns-tsig|c2VjcmV0"
+    assert "c2VjcmV0" not in told.out + told.err
+
+
+def test_a_dns_account_that_cannot_write_is_not_saved(evercert: Evercert, world: World) -> None:
+    world.publisher = FakePublisher(Refused("dns-no-write-access", "refused"))
+    assert add_dns(evercert, "--force").code == 6 and not world.inventory.held_dns
+    world.publisher = FakePublisher(Unavailable("dns-unreachable", "away"))
+    assert add_dns(evercert).code == 7 and not world.inventory.held_dns
+    assert add_dns(evercert, "--force").code == 0 and world.inventory.held_dns
+
+
+def test_check_list_show_dns_account(evercert: Evercert, world: World) -> None:
+    world.inventory.held_dns["main"] = dns_account()
+    assert "example.com can be written" in evercert("dns-account", "check", "main").err
+    assert evercert("dns-account", "list", "-o", "id").out == "main\n"
+    assert evercert("dns-account", "show", "main", "-o", "json").document["data"]["zones"] == ["example.com"]
+    assert evercert("dns-account", "show", "none").code == 3
+
+
+def test_products_are_asked_for_and_stored(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts["main"] = account()
+    assert evercert("product", "list", "--stored").out == ""
+    row = evercert("product", "list", "-o", "json").document["data"][0]
+    assert row["terms"] == [{"months": 12, "price": {"amount": "9.40", "currency": "USD"}}]
+    assert world.inventory.catalogue == (PRODUCT,)
+    assert "12 months USD 9.40" in evercert("product", "list", "main", "--stored").out
+
+
+def test_audit_by_id_and_by_name(evercert: Evercert, world: World) -> None:
+    add(evercert)
+    world.inventory.records[ONE] = order()
+    world.inventory.events.append(world.inventory.events[0].model_copy(update={"subject": ONE, "kind": "order.placed"}))
+    assert len(evercert("audit", "list", "-o", "jsonl").out.splitlines()) == 2
+    assert evercert("audit", "list", "www.example.com", "--columns", "kind").out == "order.placed\n"
+    assert evercert("audit", "list", "nothing", "-o", "json").document["data"] == []
