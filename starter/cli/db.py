@@ -15,9 +15,10 @@ _COLUMNS = (Column("state", kind="state"), Column("detail"))
 @verb(app, "upgrade", SHOW)
 async def upgrade(call: Call) -> Answer:
     """Bring the schema up to date; the previous release goes on working with it."""
-    done = await ways.doors.upgrade(call.settings)
-    row = {"state": "done", "detail": done or "the schema was up to date"}
-    return Answer("db.upgrade", row, _COLUMNS, changed=bool(done))
+    outdated = await ways.doors.schema(call.settings)
+    done = await ways.doors.upgrade(call.settings) if outdated else "the schema fits this release already"
+    row = {"state": "done" if outdated else "ok", "detail": done}
+    return Answer("db.upgrade", row, _COLUMNS, changed=bool(outdated))
 
 
 @verb(app, "check", SHOW)

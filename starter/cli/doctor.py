@@ -35,13 +35,13 @@ async def doctor(
         return Answer(
             "doctor.list", rows, (Column("area"), Column("name", "check"), Column("sentence", "looks whether"))
         )
-    findings = [finding for check in chosen for finding in await health.run(check, call)]
+    findings = await health.run_all(chosen, call)
     columns = (
         Column("area"),
         Column("name", "check"),
         Column("status", kind="state"),
         Column("sentence", "finding"),
-        Column("next"),
+        Column("next", wide=True),
     )
     bad = {"warning": {"warning", "failed"}, "failed": {"failed"}, None: set()}[fail_on]
     code = Exit.FINDINGS if any(it.status in bad for it in findings) else Exit.DONE

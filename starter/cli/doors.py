@@ -112,7 +112,7 @@ class Doors:
         try_publisher: opens a DNS account that is not saved yet, with its plain secret.
         export_key: writes the audit row, then returns the private key (PKCS#8 DER).
         create_key: writes a new master key to a file that is not there yet.
-        upgrade: brings the inventory's schema up to date; returns what was done, in words, or ``""``.
+        upgrade: brings the inventory's schema up to date; returns what was done, in words.
         schema: returns what is wrong with the schema, or ``""``.
         temporal: connects a bare Temporal client.
         now: the present instant, UTC.

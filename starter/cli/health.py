@@ -1,6 +1,6 @@
 """The checks of ``doctor``: each looks at one part and says in a sentence how it is and what to do."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
@@ -44,12 +44,27 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its area, its name, what it looks at."""
+    """One check: its area and name, what it looks at, and the area that must have passed before."""
 
     area: str
     name: str
     about: str
     look: Callable[["Call"], AsyncIterator[Finding]]
+    needs: str = ""
+
+
+async def run_all(checks: Sequence[Check], call: "Call") -> list[Finding]:
+    """Return what the checks find; those whose ground is missing are skipped instead of failing once more."""
+    found: list[Finding] = []
+    missing: set[str] = set()
+    for check in checks:
+        if check.needs in missing:
+            found.append(Finding(check.area, check.name, "skipped", f"{check.needs} has to work first"))
+            continue
+        here = await run(check, call)
+        missing |= {f"{it.area} {it.name}" for it in here if it.status == "failed"}
+        found += here
+    return found
 
 
 async def run(check: Check, call: "Call") -> list[Finding]:
@@ -177,16 +192,19 @@ async def _polls(client: "Client", queue: str, *, workflows: bool) -> int:
     return len(told.pollers)
 
 
+_SERVER = "temporal server"
+_SCHEMA = "inventory schema"
+
 CHECKS: tuple[Check, ...] = (
     Check("config", "file", "the configuration can be read", _config),
     Check("inventory", "schema", "the inventory's schema fits this release", _schema),
-    Check("config", "master key", "the master key opens this inventory", _master_key),
-    Check("accounts", "seller accounts", "no account is parked", _accounts),
-    Check("dns", "DNS accounts", "a throw-away record can be written to each zone", _dns),
+    Check("config", "master key", "the master key opens this inventory", _master_key, _SCHEMA),
+    Check("accounts", "seller accounts", "no account is parked", _accounts, _SCHEMA),
+    Check("dns", "DNS accounts", "a throw-away record can be written to each zone", _dns, _SCHEMA),
     Check("temporal", "server", "the Temporal server answers", _reachable),
-    Check("temporal", "retention", "closed runs are kept long enough", _retention),
-    Check("temporal", "search attributes", "the server knows our search attributes", _attributes),
-    Check("temporal", "clock", "this machine and the server agree on the time", _clock),
-    Check("worker", "queues", "somebody polls each task queue", _workers),
+    Check("temporal", "retention", "closed runs are kept long enough", _retention, _SERVER),
+    Check("temporal", "search attributes", "the server knows our search attributes", _attributes, _SERVER),
+    Check("temporal", "clock", "this machine and the server agree on the time", _clock, _SERVER),
+    Check("worker", "queues", "somebody polls each task queue", _workers, _SERVER),
 )
 """All checks, in the order in which one thing needs another."""

@@ -40,8 +40,9 @@ async def init(call: Call) -> Answer:
         _config(settings.config_file or settings.paths.config / "config.toml"),
         _master_key(settings.master_key, settings.base_dir),
     ]
-    upgraded = await ways.doors.upgrade(settings)
-    rows.append(_row("inventory", upgraded or "up to date", made=bool(upgraded)))
+    outdated = await ways.doors.schema(settings)
+    done = await ways.doors.upgrade(settings) if outdated else "its schema fits this release"
+    rows.append(_row("inventory", done, made=bool(outdated)))
     columns = (Column("name", "part"), Column("state", kind="state"), Column("detail"))
     return Answer("init", rows, columns, changed=any(row["state"] == "done" for row in rows), next=_NEXT)
 

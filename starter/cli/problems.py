@@ -84,7 +84,7 @@ def as_text(problem: Problem, *, verbose: bool = False) -> str:
     """Return the form for a terminal."""
     known = facts(problem.code)
     lines = [f"error {problem.code}: {problem.message}"]
-    lines += _labelled("why", _cut(problem.why, verbose=verbose))
+    lines += _labelled("why", _cut(_lines(problem.why), verbose=verbose))
     lines += _labelled("next", tuple(problem.advice.splitlines()))
     label = "sent" if known.spent is Spent.NOTHING else "spent"
     lines += _labelled(label, (known.spent.value,))
@@ -98,7 +98,7 @@ def as_accessible(problem: Problem, *, verbose: bool = False) -> str:
     """Return the form for screen readers: whole sentences, no alignment."""
     known = facts(problem.code)
     lines = [f"Error. Code: {problem.code}.", f"What: {problem.message}"]
-    lines += [f"Why: {line}" for line in _cut(problem.why, verbose=verbose)]
+    lines += [f"Why: {line}" for line in _cut(_lines(problem.why), verbose=verbose)]
     lines += [f"Next: {line}" for line in problem.advice.splitlines()]
     lines.append(f"Money: {known.spent.value}")
     if problem.order_id and known.retryable:
@@ -143,3 +143,7 @@ def _cut(why: tuple[str, ...], *, verbose: bool) -> tuple[str, ...]:
 
 def _labelled(label: str, lines: tuple[str, ...]) -> list[str]:
     return [f"  {label if number == 0 else '':<5} {line}".rstrip() for number, line in enumerate(lines)]
+
+
+def _lines(why: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(line.strip() for fact in why for line in fact.splitlines() if line.strip())

@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import typer
@@ -88,9 +89,26 @@ def perform(run: Callable[[Call], Awaitable[Answer | int | None]], flags: Flags)
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open until the process ends
         return int(Exit.DONE)
     except Exception as error:  # noqa: BLE001 - the one boundary: whatever it is, a person has to read it
+        problem = problem_of(error, order_id=call.order_id)
+        if problem.code == "internal":
+            problem = replace(problem, next=_kept(error, problem))
         if flags.debug and not isinstance(error, EvercertError):
             traceback.print_exception(error)
-        return fail(problem_of(error, order_id=call.order_id), flags)
+        return fail(problem, flags)
+
+
+def _kept(error: Exception, problem: Problem) -> str:
+    """Keep where a bug is in a file of the person's own, since it is not shown; return what to do with it."""
+    from starter.settings import find_paths
+
+    file = find_paths(os.environ).state / "errors.log"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
+            log.write(f"{problem.message}\n{''.join(traceback.format_exception(error))}\n")
+    except OSError:
+        return ""
+    return f"report it with the trace id; where it happened stands in {file}"
 
 
 async def _answered(run: Callable[[Call], Awaitable[Answer | int | None]], call: Call) -> int:

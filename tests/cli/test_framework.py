@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -203,6 +205,17 @@ def test_exit_codes_come_from_the_registry(world: World, capsys: pytest.CaptureF
     assert performed(own) == 3
     out, err = capsys.readouterr()
     assert out == "" and "Traceback" not in err
+
+
+def test_a_bug_is_kept_in_a_file_of_its_own(world: World, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def broken(call: Call) -> Answer:
+        raise ZeroDivisionError
+
+    performed(broken)
+    error = json.loads(capsys.readouterr().err)["error"]
+    log = home / "state" / "errors.log"
+    assert str(log) in error["hint"] and stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert error["message"] in log.read_text() and "in broken" in log.read_text()
 
 
 def test_debug_shows_where_a_bug_is(world: World, capsys: pytest.CaptureFixture[str]) -> None:
