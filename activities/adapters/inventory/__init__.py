@@ -6,19 +6,19 @@ SQLite by default, PostgreSQL by its address alone.
 
 from typing import Self
 
-from activities.adapters.inventory.acts import ActQueries
 from activities.adapters.inventory.audit import AuditQueries, InstallationQueries
 from activities.adapters.inventory.certificates import CertificateQueries
 from activities.adapters.inventory.configured import ConfiguredQueries
 from activities.adapters.inventory.engine import Database, make_engine, read_url
 from activities.adapters.inventory.keys import KeyQueries, ProofQueries
+from activities.adapters.inventory.later_acts import LaterActQueries
 from activities.adapters.inventory.schema import SchemaState, schema_state, upgrade
 
 __all__ = ["SchemaState", "SqlInventory", "open_inventory", "schema_state", "upgrade"]
 
 
 class SqlInventory(
-    InstallationQueries, ConfiguredQueries, ActQueries, KeyQueries, ProofQueries, CertificateQueries, AuditQueries
+    InstallationQueries, ConfiguredQueries, LaterActQueries, KeyQueries, ProofQueries, CertificateQueries, AuditQueries
 ):
     """The ``Inventory`` in a database; each method is one transaction with its audit rows."""
 

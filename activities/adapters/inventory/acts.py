@@ -73,7 +73,9 @@ class ActQueries(OrderQueries):
         """Compare-and-set: one ``UPDATE`` that must hit exactly one row; None, and nothing written, if it did not.
 
         Of ``changes`` the fields ``send_deadline``, ``sender``, ``seller_order_id``, ``charged``, ``error_code`` and
-        ``body_hash`` are taken. ``rejected`` frees the open fingerprint; the request id stays taken.
+        ``body_hash`` are taken. A purchase shows at its order; one ``rejected`` frees the open fingerprint, while the
+        request id stays taken, and one ``abandoned`` frees nothing: its money counts as spent. Other acts change nothing
+        but their own row.
 
         Raises:
             Ambiguous: ``seller-order-taken``: another order of ours has this number at the seller.
@@ -98,7 +100,7 @@ class ActQueries(OrderQueries):
             order = await locked_order(session, act.order_id)
             existing = await session.get(ActRow, act.act_id)
             if existing is not None:
-                return _own(existing, act.owner)
+                return own(existing, act.owner)
             await _refuse_taken_keys(session, order, fingerprint)
             order.reserved_request_id = order.request_id or None
             order.open_fingerprint = fingerprint
@@ -110,12 +112,13 @@ class ActQueries(OrderQueries):
             return act_record(added)
 
 
-def _own(act: ActRow, owner: str) -> ActRecord:
+def own(act: ActRow, owner: str) -> ActRecord:
+    """Return an act to its owner. Raises ``Refused('act-in-progress')`` for anybody else."""
     if act.owner != owner:
         run = act.owner.rpartition("/")[2]
         raise Refused(
             "act-in-progress",
-            f"Another run, {run}, has this purchase in hand.",
+            f"Another run, {run}, has this {act.kind} in hand.",
             next_step="follow that run; nothing was sent by this one",
         )
     return act_record(act)
@@ -135,10 +138,12 @@ async def _refuse_taken_keys(session: AsyncSession, order: OrderRow, fingerprint
 
 
 async def _with_its_order(session: AsyncSession, act_id: str, now: datetime) -> ActRecord:
-    """Carry over to the order what the changed act says of it."""
+    """Carry over to the order what a changed purchase says of it; a refund leaves number, charge and keys alone."""
     act = await session.get(ActRow, act_id)
     if act is None:
         raise InvariantBroken("act-missing", f"The inventory has no act {act_id}.")
+    if act.kind != ActKind.PURCHASE:
+        return act_record(act)
     order = await locked_order(session, act.order_id)
     if act.seller_order_id:
         order.seller_order_id = act.seller_order_id

@@ -18,11 +18,11 @@ from activities.adapters.inventory.session import (
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError
-from domain.inventory import ActState, AuditEvent, Look, NewOrder, OrderChange, OrderRecord
+from domain.inventory import ActKind, ActState, AuditEvent, Look, NewOrder, OrderChange, OrderRecord
 from domain.order import STATES, OrderState
 
 _UNSOLD_ENDS = (OrderState.CANCELLED.value, OrderState.REJECTED.value, OrderState.EXPIRED.value)
-_OUTCOME_UNKNOWN = (ActState.SENDING.value, ActState.IN_DOUBT.value)
+_MAYBE_SOLD = (ActState.SENDING.value, ActState.IN_DOUBT.value, ActState.ABANDONED.value)
 _PLAIN_CHANGES = ("state", "waiting_for", "detail", "error_code", "until", "status_text", "term_ends_at")
 
 
@@ -60,8 +60,8 @@ class OrderQueries(Queries):
     ) -> OrderRecord:
         """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
 
-        Repeating gives the same. An order that ends gives its open fingerprint free, unless it is not known whether it
-        was sold.
+        Repeating gives the same. An order that ends gives its open fingerprint free, unless it is not known, or was
+        given up to learn, whether it was sold.
 
         Raises:
             InvariantBroken: ``order-missing``.
@@ -108,6 +108,13 @@ class OrderQueries(Queries):
     async def order_with_request_id(self, account: str, request_id: str) -> OrderRecord | None:
         """Return the order that holds this request id as its reservation, whatever its state."""
         query = select(OrderRow).where(OrderRow.account == account, OrderRow.reserved_request_id == request_id)
+        async with self._db.reading() as session:
+            row = await session.scalar(query)
+        return None if row is None else order_record(row)
+
+    async def order_at_seller(self, account: str, seller_order_id: str) -> OrderRecord | None:
+        """Return our order that has this number at the seller, or None; the pair is unique."""
+        query = select(OrderRow).where(OrderRow.account == account, OrderRow.seller_order_id == seller_order_id)
         async with self._db.reading() as session:
             row = await session.scalar(query)
         return None if row is None else order_record(row)
@@ -188,7 +195,9 @@ async def _ends_settled(session: AsyncSession, row: OrderRow) -> bool:
     """Tell whether an order is over and it is known whether it was sold."""
     if row.state not in {state.value for state, facts in STATES.items() if facts.is_end}:
         return False
-    lost = select(ActRow.act_id).where(ActRow.order_id == row.order_id, ActRow.state.in_(_OUTCOME_UNKNOWN))
+    lost = select(ActRow.act_id).where(
+        ActRow.order_id == row.order_id, ActRow.kind == ActKind.PURCHASE.value, ActRow.state.in_(_MAYBE_SOLD)
+    )
     return await session.scalar(lost) is None
 
 
