@@ -18,7 +18,10 @@ from activities.interface import DNS_QUEUE, KEYS_QUEUE, SELLER_QUEUE, WORKFLOW_Q
 from activities.inventory import InventoryWriter
 from activities.issuance import Issuance
 from activities.keys import KeyMaker
+from activities.ownership import Ownership, TemporalRuns
 from activities.purchase import Purchase
+from activities.refund import Refund
+from activities.rulings import Rulings
 from domain.errors import Misconfigured
 from starter.client import connect_temporal
 from starter.plugin import WORKFLOWS
@@ -50,15 +53,27 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
     checks = Checks(inventory, sellers, adapters.publishers, clock)
     writer = InventoryWriter(inventory, clock)
     buying = Purchase(inventory, sellers, clock)
+    rulings = Rulings(inventory, sellers, clock)
+    refund = Refund(inventory, sellers, clock)
+    ownership = Ownership(inventory, TemporalRuns(), clock)
     proof = Dcv(inventory, sellers, adapters.publishers, adapters.resolver, clock)
     issuance = Issuance(inventory, sellers, adapters.x509, clock)
     keys = KeyMaker(inventory, adapters.vault, adapters.x509, clock)
     return {
-        Role.WORKFLOWS: (checks.check_request, writer.record, writer.note_state),
+        Role.WORKFLOWS: (
+            checks.check_request,
+            writer.record,
+            writer.note_state,
+            ownership.take_over,
+            ownership.request_cancel,
+        ),
         Role.SELLER: (
             checks.check_offer,
             buying.purchase,
-            buying.await_account,
+            rulings.resolve_purchase,
+            refund.request_refund,
+            refund.await_refund,
+            ownership.await_account,
             proof.read_proof,
             issuance.await_issuance,
             issuance.collect,

@@ -10,7 +10,7 @@ from activities.ports import Clock, DnsPublishers, Inventory, Sellers
 from activities.seller_calls import SellerCalls
 from domain import calendar, names, policy, purchase
 from domain.errors import InvalidRequest, Refused, Violation
-from domain.inventory import NewOrder, OrderRecord
+from domain.inventory import ActState, NewOrder, OrderRecord
 from domain.product import Product
 from domain.seller import Money
 
@@ -38,6 +38,7 @@ class Checks(CheckActivities):
         if not common_name:
             return _result(found + policy.check_accounts(request, account, dns_account) + policy.check_key(request.key))
         await self._open(given, common_name, now)
+        act = await self._inventory.act(run.order_id)
         mark = purchase.fingerprint(account=run.account, product=request.product, names=(common_name,))
         issued = await self._inventory.issued_orders_like(mark)
         same_request = None
@@ -53,7 +54,8 @@ class Checks(CheckActivities):
             same_request=same_request,
             is_covered=_is_covered(issued, now),
         )
-        return _result(found, names=(common_name,))
+        is_sent = act is not None and act.state is not ActState.RESERVED
+        return _result(found, names=(common_name,)).model_copy(update={"is_sent": is_sent})
 
     async def _open(self, given: CheckInput, common_name: str, now: datetime) -> None:
         request, run = given.request, given.run

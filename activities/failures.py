@@ -48,7 +48,7 @@ def _is_final(error: EvercertError, attempt: int) -> bool:
 
 
 class FailureInterceptor(Interceptor):
-    """Puts the translation around every activity, so that none can forget it."""
+    """Puts translation and heartbeat around every activity, so that none can forget them."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         """Wrap the activity's execution; the parameter's name is the SDK's."""
@@ -58,6 +58,7 @@ class FailureInterceptor(Interceptor):
 class _Translating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 the SDK's name
         info = activity.info()
+        pulse = asyncio.create_task(_pulse(info))
         try:
             with structlog.contextvars.bound_contextvars(workflow=info.workflow_id, activity=info.activity_type):
                 return await super().execute_activity(input)
@@ -67,6 +68,20 @@ class _Translating(ActivityInboundInterceptor):
             raise
         except Exception as error:  # noqa: BLE001 the edge: nothing foreign may pass into a history
             raise as_failure(_bug(error, info.activity_type), attempt=info.attempt) from None
+        finally:
+            pulse.cancel()
+
+
+async def _pulse(info: activity.Info) -> None:
+    """Heartbeat while the activity works, so that a worker that died is missed within seconds, not minutes.
+
+    Details of an earlier attempt are repeated: a heartbeat without them would wipe them out.
+    """
+    if info.heartbeat_timeout is None:
+        return
+    while True:
+        activity.heartbeat(*info.heartbeat_details)
+        await asyncio.sleep(info.heartbeat_timeout.total_seconds() / 3)
 
 
 def _bug(error: Exception, where: str) -> InvariantBroken:

@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.messages import (
     AwaitInput,
     AwaitResult,
+    CancelInput,
     CheckInput,
     CheckResult,
     Collected,
@@ -74,15 +75,28 @@ class PurchaseActivities(ABC):
     async def purchase(self, given: PurchaseInput) -> PurchaseResult:
         """Buy the order, at most once, following ``domain.purchase``. Twice: looks first, never posts again."""
 
+
+class RulingActivities(ABC):
+    """What a person rules about a purchase in doubt."""
+
     @activity.defn(name="resolve_purchase")
     @abstractmethod
     async def resolve_purchase(self, given: ResolveInput) -> PurchaseResult:
-        """Take a person's ruling about a purchase in doubt, or refuse it. Twice: the same answer, one change."""
+        """Take a person's ruling, or refuse it. Twice: the same answer, one change."""
+
+
+class OwnershipActivities(ABC):
+    """Who may act for an order."""
 
     @activity.defn(name="take_over")
     @abstractmethod
     async def take_over(self, given: TakeOverInput) -> None:
         """Become the owner of an order whose run is closed or missing. Twice: owner already."""
+
+    @activity.defn(name="request_cancel")
+    @abstractmethod
+    async def request_cancel(self, given: CancelInput) -> None:
+        """Ask Temporal to cancel the run, so that it can end as cancelled. Twice: asked already."""
 
     @activity.defn(name="await_account")
     @abstractmethod

@@ -48,7 +48,11 @@ class InventoryWriter(InventoryActivities):
 
     @activity.defn(name="note_state")
     async def note_state(self, note: StateNote) -> None:
-        """Show a state with its audit row. Twice: one row."""
-        if await self._inventory.order(note.run.order_id) is None:
-            return  # refused before its row could be opened; the history has the reason
+        """Show a state with its audit row. Twice: one row.
+
+        Without effect where the order's row was never opened (the history has the reason), or is another run's by now.
+        """
+        order = await self._inventory.order(note.run.order_id)
+        if order is None or (order.workflow_id, order.run_id) != (note.run.workflow_id, note.run.first_run_id):
+            return
         await self._view.note(note)

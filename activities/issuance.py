@@ -72,20 +72,20 @@ class Issuance(IssuanceActivities):
             assert failing.since is not None
             if now - failing.since >= cadence.GIVE_UP_LOOKING or failing.defects >= cadence.DEFECTS_BEFORE_TOLD:
                 return AwaitResult(failing_since=failing.since, code=error.code, message=error.message)
-            activity.heartbeat(failing)
             error.retry_after = error.retry_after or poll.pause
             await self._view.look(
                 run,
                 f"could not look since {failing.since:%Y-%m-%d %H:%M} UTC: {error.message}",
                 next_in=error.retry_after,
             )
+            activity.heartbeat(failing)  # the last thing done: the pulse repeats older details
             raise
-        activity.heartbeat(FailingLooks())
         view = view_of(found)
         if given.seen is None or view != given.seen:
             await self._view.look(run, f"the seller shows {found.status_text}")
             return AwaitResult(view=view)
         await self._view.look(run, f"not issued yet, the seller shows {found.status_text}", next_in=poll.pause)
+        activity.heartbeat(FailingLooks())
         raise NotYet(
             "issuance-pending",
             f"the seller still shows {found.status_text}; next look in {_in_words(poll.pause)}",

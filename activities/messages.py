@@ -75,8 +75,9 @@ class Quote(Message):
 
 
 class CheckResult(Message):
-    """What one check found; ``names`` are normalised, common name first."""
+    """What one check found; ``names`` are normalised, common name first; ``is_sent``: a purchase may be under way."""
 
+    is_sent: bool = False
     findings: tuple[Finding, ...] = ()
     names: tuple[str, ...] = ()
     quote: Quote | None = None
@@ -169,6 +170,13 @@ class RefundResult(Message):
     refund_request_id: str = ""
     code: str = ""
     message: str = ""
+
+
+class CancelInput(Message):
+    """The run that a person wants cancelled, and why."""
+
+    run: RunRef
+    reason: str = ""
 
 
 class TakeOverInput(Message):

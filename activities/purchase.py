@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.act_changes import ActChanges
 from activities.interface import PurchaseActivities
 from activities.messages import PurchaseInput, PurchaseResult, RunRef
 from activities.order_view import OrderView
@@ -11,12 +12,10 @@ from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.seller_calls import SellerCalls
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
-from domain.inventory import ActRecord, ActState, AuditEvent, OrderChange
+from domain.inventory import ActRecord, ActState, OrderChange
 from domain.order import OrderState
 from domain.purchase import Decision, Sight, Step
 from domain.seller import Money, Placement, SellerOrder
-
-_ACCOUNT_PAUSE = timedelta(minutes=1)
 
 
 class Purchase(PurchaseActivities):
@@ -27,6 +26,7 @@ class Purchase(PurchaseActivities):
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
         self._view = OrderView(inventory, clock)
+        self._acts = ActChanges(inventory, clock)
 
     @activity.defn(name="purchase")
     async def purchase(self, given: PurchaseInput) -> PurchaseResult:
@@ -36,7 +36,7 @@ class Purchase(PurchaseActivities):
         step. Twice, also at the same time or after a crash: whoever finds the row in ``sending`` looks and never posts.
         """
         await self._view.enter(given.run, OrderState.PURCHASING)
-        placement = await self._placement(given)
+        placement = await placement_of(self._inventory, given)
         account = await self._calls.account(given.run.account)
         window = timedelta(minutes=account.visibility_minutes)
         async with self._calls.open(given.run) as seller:
@@ -50,19 +50,22 @@ class Purchase(PurchaseActivities):
                 )
                 match decision.step:
                     case Step.LOOK:
-                        found = await seller.find(custom_order_id=placement.order_id)
+                        found = await self._calls.look(given.run, seller, act, placement)
                         seen = purchase.sight(found, placement)
                     case Step.SEND:
                         return await self._send(given, placement, seller, act)
                     case Step.REOPEN:
-                        act = await self._change(act, ActState.RESERVED, "purchase.reopened")
+                        act = await self._acts.change(act, ActState.RESERVED, "purchase.reopened")
                         given = given.model_copy(update={"person_asks": False})
                         seen = Sight.NOT_LOOKED
                     case Step.ADOPT:
                         assert found is not None
                         return await self._placed(act, found, adopted=act.state is not ActState.RESERVED)
                     case _:
-                        return await self._settle(given.run, act, decision)
+                        result = await self._settle(given.run, act, decision)
+                        if result.code != "purchase-in-doubt":
+                            return result
+                        return await self._with_candidates(result, seller, act, placement)
 
     async def _settle(self, run: RunRef, act: ActRecord, decision: Decision) -> PurchaseResult:
         """Turn the decisions that end this attempt into a result, or into a later look."""
@@ -70,10 +73,22 @@ class Purchase(PurchaseActivities):
             await self._view.look(run, f"{decision.why} (order {act.order_id})", next_in=decision.wait)
             raise NotYet(decision.code, decision.why, retry_after=decision.wait)
         if decision.step is Step.DOUBT:
-            act = await self._change(act, ActState.IN_DOUBT, "purchase.in-doubt", code=decision.code)
+            act = await self._acts.change(act, ActState.IN_DOUBT, "purchase.in-doubt", code=decision.code)
         elif decision.step is Step.CALL_PERSON:
-            act = await self._change(act, ActState.NEEDS_PERSON, "purchase.needs-person", code=decision.code)
+            act = await self._acts.change(act, ActState.NEEDS_PERSON, "purchase.needs-person", code=decision.code)
         return await self._result(act, decision.why)
+
+    async def _with_candidates(
+        self, result: PurchaseResult, seller: Seller, act: ActRecord, placement: Placement
+    ) -> PurchaseResult:
+        """Name the orders that may be ours but do not say so: a person looks at them, nothing adopts them."""
+        listed = await self._calls.listed_since(seller, act)
+        found = purchase.candidates(listed, placement)
+        if not found:
+            return result
+        return result.model_copy(
+            update={"message": f"{result.message}. Equal orders without our reference: {', '.join(found[:5])}"}
+        )
 
     async def _result(self, act: ActRecord, why: str, *, adopted: bool = False) -> PurchaseResult:
         order = await self._inventory.order(act.order_id)
@@ -86,23 +101,6 @@ class Purchase(PurchaseActivities):
             message=_SENTENCES.get(act.error_code, why),
             placed_at=act.changed_at if act.state is ActState.PLACED else None,
             until=order.until if order is not None else None,
-        )
-
-    async def _placement(self, given: PurchaseInput) -> Placement:
-        key = await self._inventory.key(given.key_id)
-        if key is None:
-            raise InvariantBroken("key-missing", "the key of this order is not in the inventory")
-        return Placement(
-            order_id=given.run.order_id,
-            product=given.product,
-            vendor=given.vendor,
-            months=given.months,
-            common_name=given.names[0],
-            csr=key.csr,
-            server_count=given.server_count,
-            server_type=given.server_type,
-            # Fixed by the order: a repeated look must describe the same body; letters and digits, at most 20.
-            unique_value=ids.digest(given.run.order_id)[:20],
         )
 
     async def _reserve(self, given: PurchaseInput, placement: Placement, seller: Seller) -> ActRecord | PurchaseResult:
@@ -160,7 +158,7 @@ class Purchase(PurchaseActivities):
             return await self._definitely_refused(act, error)
         deadline = await self._clock.now() + timedelta(seconds=purchase.SEND_SECONDS)
         info = activity.info()
-        act = await self._change(
+        act = await self._acts.change(
             act,
             ActState.SENDING,
             "purchase.sending",
@@ -170,7 +168,7 @@ class Purchase(PurchaseActivities):
         try:
             found = await seller.place(placement, self._clock.send_gate(deadline))
         except NotSent:
-            await self._change(act, ActState.RESERVED, "purchase.not-sent")
+            await self._acts.change(act, ActState.RESERVED, "purchase.not-sent")
             raise
         except Refused as error:
             return await self._definitely_refused(act, error)
@@ -188,18 +186,18 @@ class Purchase(PurchaseActivities):
         """A refusal from before an order existed: account, payment, or the parameters."""
         if error.code == "auth-rejected":
             if act.state is ActState.SENDING:
-                await self._change(act, ActState.RESERVED, "purchase.not-taken", code=error.code)
+                await self._acts.change(act, ActState.RESERVED, "purchase.not-taken", code=error.code)
             raise error
         if error.code == "seller-payment-required":
-            act = await self._change(act, ActState.NEEDS_PERSON, "purchase.needs-person", code=error.code)
+            act = await self._acts.change(act, ActState.NEEDS_PERSON, "purchase.needs-person", code=error.code)
             return (await self._result(act, error.message)).model_copy(update={"message": error.message})
-        act = await self._change(act, ActState.REJECTED, "purchase.rejected", code=error.code)
+        act = await self._acts.change(act, ActState.REJECTED, "purchase.rejected", code=error.code)
         result = await self._result(act, error.message)
         return result.model_copy(update={"message": error.message, "next_step": error.next_step})
 
     async def _placed(self, act: ActRecord, found: SellerOrder, *, adopted: bool) -> PurchaseResult:
         charged = found.amount or act.price
-        act = await self._change(
+        act = await self._acts.change(
             act,
             ActState.PLACED,
             "purchase.adopted" if adopted else "purchase.placed",
@@ -216,39 +214,24 @@ class Purchase(PurchaseActivities):
         await self._inventory.change_order(act.order_id, change, None, await self._clock.now())
         return await self._result(act, "placed", adopted=adopted)
 
-    async def _change(self, act: ActRecord, to: ActState, kind: str, *, code: str = "", **changes: object) -> ActRecord:
-        """Compare-and-set with its audit row; losing it means that another attempt went on: look again later."""
-        now = await self._clock.now()
-        event = AuditEvent(
-            event_id=ids.event_id(act.act_id, kind, str(act.fence)),
-            kind=kind,
-            subject=act.order_id,
-            at=now,
-            facts={"from": act.state.value, "to": to.value, **({"code": code} if code else {})},
-        )
-        wanted = act.model_copy(update={**changes, "error_code": code})
-        changed = await self._inventory.change_act(
-            act.act_id, seen=act.state, fence=act.fence, to=to, changes=wanted, event=event, now=now
-        )
-        if changed is None:
-            raise NotYet(
-                "purchase-overtaken",
-                "another attempt of this purchase went on; this one looks again",
-                retry_after=timedelta(seconds=purchase.FIRST_LOOK_SECONDS),
-            )
-        return changed
 
-    @activity.defn(name="await_account")
-    async def await_account(self, run: RunRef) -> None:
-        """Return when the account is not parked. Twice: asked again."""
-        account = await self._inventory.account(run.account)
-        if account is not None and account.parked_code:
-            raise NotYet(
-                "account-parked",
-                f"seller account {run.account} is parked: {account.parked_code}",
-                next_step=f"give it a good token, then: evercert account check {run.account}",
-                retry_after=_ACCOUNT_PAUSE,
-            )
+async def placement_of(inventory: Inventory, given: PurchaseInput) -> Placement:
+    """Return what is sent to buy this order: always the same, however often it is asked for."""
+    key = await inventory.key(given.key_id)
+    if key is None:
+        raise InvariantBroken("key-missing", "the key of this order is not in the inventory")
+    return Placement(
+        order_id=given.run.order_id,
+        product=given.product,
+        vendor=given.vendor,
+        months=given.months,
+        common_name=given.names[0],
+        csr=key.csr,
+        server_count=given.server_count,
+        server_type=given.server_type,
+        # Fixed by the order: a repeated look must describe the same body; letters and digits, at most 20.
+        unique_value=ids.digest(given.run.order_id)[:20],
+    )
 
 
 _SENTENCES = {

@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from activities.messages import RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
-from domain import ids
+from domain import ids, purchase
 from domain.errors import EvercertError, InvalidRequest, Misconfigured, Refused, Unavailable
-from domain.inventory import AccountRecord, AuditEvent
+from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent
+from domain.seller import Placement, SellerOrder
 
 ACCOUNT_NOT_FOUND = "account-not-found"
+_LIST_BEFORE = timedelta(days=1)
+_MOST_PAGES = 50
 
 
 class SellerCalls:
@@ -53,6 +57,39 @@ class SellerCalls:
         except Unavailable as error:
             await self._view.look(run, f"could not look: {error.message}")
             raise
+
+    async def look(self, run: RunRef, seller: Seller, act: ActRecord, placement: Placement) -> SellerOrder | None:
+        """Look for our order: by our reference, and once something may have been sent, by list too.
+
+        An answer of a shape that nobody knows pauses all buying of the account (``seller-answer-changed``): taking it for
+        *not found* could buy twice, taking it for *found* could lose an order.
+        """
+        try:
+            found = await seller.find(custom_order_id=placement.order_id)
+            if found is not None or act.state is ActState.RESERVED:
+                return found
+            listed = purchase.listed_as_ours(await self.listed_since(seller, act), placement)
+            return None if listed is None else await seller.find(seller_order_id=listed.seller_order_id)
+        except Unavailable as error:
+            if error.code == "seller-answer-changed":
+                await self._park(run.account, error)
+                raise Misconfigured(
+                    error.code,
+                    f"{error.message}; nothing is bought with account {run.account} until this is understood",
+                    next_step=f"look at the seller's answer, then: evercert account check {run.account}",
+                ) from None
+            raise
+
+    async def listed_since(self, seller: Seller, act: ActRecord) -> tuple[SellerOrder, ...]:
+        """Return the seller's list from the day before the act was written; the list is a copy that lags."""
+        since = (act.send_deadline or act.changed_at or await self._clock.now()) - _LIST_BEFORE
+        rows: list[SellerOrder] = []
+        for page in range(1, _MOST_PAGES + 1):
+            found = await seller.list_orders(since=since, page=page)
+            rows += found
+            if not found:
+                break
+        return tuple(rows)
 
     async def _park(self, name: str, error: EvercertError) -> None:
         now = await self._clock.now()

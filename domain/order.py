@@ -28,6 +28,7 @@ class OrderState(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    ABANDONED = "abandoned"
 
 
 class WaitingFor(StrEnum):
@@ -79,7 +80,7 @@ STATES: dict[OrderState, StateFacts] = {
     _S.PURCHASING: StateFacts(
         "the order is placed at the seller",
         _W.SELLER,
-        (_S.READING_PROOF, _S.NEEDS_PERSON, _S.REFUNDING, _S.REJECTED, _S.CANCELLED),
+        (_S.READING_PROOF, _S.NEEDS_PERSON, _S.REFUNDING, _S.REJECTED, _S.CANCELLED, _S.ABANDONED),
     ),
     _S.READING_PROOF: StateFacts(
         "the seller is asked what must be published",
@@ -138,6 +139,7 @@ STATES: dict[OrderState, StateFacts] = {
     _S.REJECTED: StateFacts("refused; nothing was bought", _W.NOBODY, is_end=True, has_bought=False),
     _S.EXPIRED: StateFacts("the paid term is over without a certificate", _W.NOBODY, is_end=True),
     _S.CANCELLED: StateFacts("cancelled", _W.NOBODY, is_end=True),
+    _S.ABANDONED: StateFacts("given up by a person; the money counts as spent", _W.NOBODY, is_end=True),
 }
 
 

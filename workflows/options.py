@@ -20,22 +20,37 @@ _POLL = RetryPolicy(
     initial_interval=timedelta(minutes=1), backoff_coefficient=1.0, maximum_interval=timedelta(minutes=1)
 )
 
+_MISSED_AFTER = timedelta(seconds=10)
+"""A worker that died in an activity is missed after this long; every activity heartbeats by itself."""
+
 INVENTORY = ActivityConfig(
-    task_queue=WORKFLOW_QUEUE, start_to_close_timeout=timedelta(minutes=1), retry_policy=_PATIENT
+    task_queue=WORKFLOW_QUEUE,
+    start_to_close_timeout=timedelta(minutes=1),
+    heartbeat_timeout=_MISSED_AFTER,
+    retry_policy=_PATIENT,
 )
 """A transaction on the inventory."""
 
-KEYS = ActivityConfig(task_queue=KEYS_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_PATIENT)
+KEYS = ActivityConfig(
+    task_queue=KEYS_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    heartbeat_timeout=_MISSED_AFTER,
+    retry_policy=_PATIENT,
+)
 """Making a key; RSA-4096 on a busy machine takes its time."""
 
 SELLER_READ = ActivityConfig(
-    task_queue=SELLER_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_PATIENT
+    task_queue=SELLER_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    heartbeat_timeout=_MISSED_AFTER,
+    retry_policy=_PATIENT,
 )
 """A read at the seller, repeated for as long as it is away."""
 
 SELLER_ACT = ActivityConfig(
     task_queue=SELLER_QUEUE,
     start_to_close_timeout=timedelta(minutes=4),
+    heartbeat_timeout=_MISSED_AFTER,
     retry_policy=_PATIENT,
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
@@ -44,13 +59,22 @@ SELLER_ACT = ActivityConfig(
 SELLER_POLL = ActivityConfig(
     task_queue=SELLER_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),
+    heartbeat_timeout=_MISSED_AFTER,
     retry_policy=_POLL,
     cancellation_type=ActivityCancellationType.TRY_CANCEL,
 )
 """One activity whose retries are the poll; the activity itself says when the next look makes sense."""
 
-DNS = ActivityConfig(task_queue=DNS_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_PATIENT)
+DNS = ActivityConfig(
+    task_queue=DNS_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    heartbeat_timeout=_MISSED_AFTER,
+    retry_policy=_PATIENT,
+)
 """Writing records, and looking at them where the CA will."""
+
+RULING: ActivityConfig = {**SELLER_READ, "schedule_to_close_timeout": timedelta(minutes=2)}
+"""A person waits for the answer of a ruling; who cannot be asked within two minutes is told so."""
 
 PROOF_VALUE_DAYS = 30
 """Random values used in proof live at most 30 days (Baseline Requirements 3.2.2.4)."""

@@ -9,7 +9,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.messages import AwaitResult, Collected, Finding, ProofToPublish, PurchaseResult, SellerView
@@ -246,32 +246,6 @@ async def test_updates_are_refused_where_they_make_no_sense(start: Start, env: W
             assert "hunter2" not in str(caught.value.cause)
         assert events_of((await handle.fetch_history()).events) == before
         await handle.terminate()
-
-
-async def test_cancel_before_the_purchase_ends_as_cancelled(start: Start, env: WorkflowEnvironment) -> None:
-    world = World(checking=Script([not_yet()]))
-    with env.auto_time_skipping_disabled():
-        handle = await start(world)
-        await until(handle, lambda s: s["state"] == "checking" and world.checking.calls > 0)
-        await handle.cancel(reason="changed our mind")
-        with pytest.raises(WorkflowFailureError) as caught:
-            await handle.result()
-    assert isinstance(caught.value.cause, CancelledError)
-    assert world.purchases.calls == 0
-    assert [(note.state, note.detail) for note in world.notes] == [("cancelled", "changed our mind")]
-
-
-async def test_cancel_after_the_purchase_is_noted_and_the_order_goes_on(start: Start, env: WorkflowEnvironment) -> None:
-    world = World(looks=Script([not_yet()]))
-    with env.auto_time_skipping_disabled():
-        handle = await start(world)
-        await until(handle, lambda s: s["state"] == "awaiting-issuance")
-        await handle.cancel(reason="changed our mind")
-        await asyncio.sleep(0.2)
-        assert (await handle.query("status"))["state"] == "awaiting-issuance"
-        world.looks.answers = [AwaitResult(view=ACTIVE)]
-        await handle.execute_update("check_now", BY)
-        assert (await handle.result())["state"] == "issued"
 
 
 async def test_nudges_in_a_minute_are_one(start: Start, env: WorkflowEnvironment) -> None:

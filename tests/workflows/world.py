@@ -14,11 +14,15 @@ from activities.interface import (
     InventoryActivities,
     IssuanceActivities,
     KeyActivities,
+    OwnershipActivities,
     PurchaseActivities,
+    RefundActivities,
+    RulingActivities,
 )
 from activities.messages import (
     AwaitInput,
     AwaitResult,
+    CancelInput,
     CheckInput,
     CheckResult,
     Collected,
@@ -33,10 +37,14 @@ from activities.messages import (
     Quote,
     Recorded,
     RecordInput,
+    RefundInput,
+    RefundResult,
+    ResolveInput,
     RunRef,
     SellerRef,
     SellerView,
     StateNote,
+    TakeOverInput,
 )
 from domain.errors import EvercertError, NotYet
 from domain.seller import Money, ProofRecord, SellerState
@@ -76,6 +84,9 @@ class World(
     DcvActivities,
     IssuanceActivities,
     InventoryActivities,
+    RulingActivities,
+    RefundActivities,
+    OwnershipActivities,
 ):
     """Every activity, each following its script; `notes` are the states that reached the inventory."""
 
@@ -92,6 +103,10 @@ class World(
             [Collected(serial="0A", fingerprint="f", not_after=datetime(2027, 6, 1, tzinfo=UTC))]
         )
     )
+    rulings: Script = field(default_factory=lambda: Script([PurchaseResult(outcome="placed", seller_order_id="1")]))
+    refunds: Script = field(default_factory=lambda: Script([RefundResult(outcome="requested", refund_request_id="7")]))
+    decisions: Script = field(default_factory=lambda: Script([RefundResult(outcome="approved")]))
+    takeovers: Script = field(default_factory=lambda: Script([None]))
     accounts: Script = field(default_factory=lambda: Script([None]))
     notes: list[StateNote] = field(default_factory=list)
     withdrawn: int = 0
@@ -112,6 +127,11 @@ class World(
             self.collect,
             self.record,
             self.note_state,
+            self.resolve_purchase,
+            self.request_refund,
+            self.await_refund,
+            self.take_over,
+            self.request_cancel,
         ]
 
     @activity.defn(name="check_request")
@@ -137,6 +157,29 @@ class World(
     async def purchase(self, given: PurchaseInput) -> PurchaseResult:
         answer: PurchaseResult = self.purchases.play()
         return answer
+
+    @activity.defn(name="resolve_purchase")
+    async def resolve_purchase(self, given: ResolveInput) -> PurchaseResult:
+        answer: PurchaseResult = self.rulings.play()
+        return answer
+
+    @activity.defn(name="request_refund")
+    async def request_refund(self, given: RefundInput) -> RefundResult:
+        answer: RefundResult = self.refunds.play()
+        return answer
+
+    @activity.defn(name="await_refund")
+    async def await_refund(self, given: RefundInput) -> RefundResult:
+        answer: RefundResult = self.decisions.play()
+        return answer
+
+    @activity.defn(name="take_over")
+    async def take_over(self, given: TakeOverInput) -> None:
+        self.takeovers.play()
+
+    @activity.defn(name="request_cancel")
+    async def request_cancel(self, given: CancelInput) -> None:
+        await activity.client().get_workflow_handle(given.run.workflow_id).cancel(reason=given.reason)
 
     @activity.defn(name="await_account")
     async def await_account(self, run: RunRef) -> None:

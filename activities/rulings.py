@@ -1,0 +1,125 @@
+"""A person settles a purchase that Evercert cannot tell about: the ruling is checked outside and written once."""
+
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.act_changes import ActChanges
+from activities.interface import RulingActivities
+from activities.messages import PurchaseResult, ResolveInput
+from activities.order_view import OrderView
+from activities.ports import Clock, Inventory, Seller, Sellers
+from activities.purchase import placement_of
+from activities.seller_calls import SellerCalls
+from domain import purchase, ruling
+from domain.errors import InvariantBroken, Refused
+from domain.inventory import ActRecord, ActState, OrderChange
+from domain.seller import Placement, SellerOrder
+
+
+class Rulings(RulingActivities):
+    """Implements :class:`RulingActivities`."""
+
+    def __init__(self, inventory: Inventory, sellers: Sellers, clock: Clock) -> None:
+        self._inventory = inventory
+        self._clock = clock
+        self._calls = SellerCalls(inventory, sellers, clock)
+        self._view = OrderView(inventory, clock)
+        self._acts = ActChanges(inventory, clock)
+
+    @activity.defn(name="resolve_purchase")
+    async def resolve_purchase(self, given: ResolveInput) -> PurchaseResult:
+        """Take a ruling, or refuse it with the reason; every change is compare-and-set with its audit row.
+
+        Twice: the second run finds the act ruled as asked and gives the same answer. Two rulings at once: one wins.
+        """
+        run = given.purchase.run
+        await self._view.require_ownership(run)
+        placement = await placement_of(self._inventory, given.purchase)
+        act = await self._inventory.act(run.order_id)
+        if act is None:
+            raise Refused("nothing-to-resolve", "nothing was sent to the seller yet, so there is nothing to rule about")
+        if _is_ruled(act, given):
+            return _result(act)
+        if (refused := ruling.refuse_any(act)) is not None:
+            raise refused
+        async with self._calls.open(run) as seller:
+            match given.ruling.outcome:
+                case "placed":
+                    return await self._placed(given, act, placement, seller)
+                case "not-placed":
+                    return await self._not_placed(given, act, placement, seller)
+                case "abandon":
+                    return _result(await self._rule(given, act, ActState.ABANDONED, code="purchase-abandoned"))
+                case _:
+                    raise Refused("nothing-to-resolve", "no refund was asked for, so there is nothing to rule about it")
+
+    async def _placed(
+        self, given: ResolveInput, act: ActRecord, placement: Placement, seller: Seller
+    ) -> PurchaseResult:
+        number = given.ruling.seller_order_id or ""
+        found = await seller.find(seller_order_id=number)
+        holder = await self._inventory.order_at_seller(given.purchase.run.account, number)
+        other = holder.order_id if holder is not None and holder.order_id != act.order_id else ""
+        refused = ruling.refuse_placed(found, placement, holder=other)
+        if refused is not None:
+            raise refused
+        if found is None:
+            raise InvariantBroken("internal-error", "a ruling without an order was let through")
+        changed = await self._adopt(given, act, found)
+        return _result(changed)
+
+    async def _adopt(self, given: ResolveInput, act: ActRecord, found: SellerOrder) -> ActRecord:
+        charged = found.amount or act.price
+        changed = await self._rule(given, act, ActState.PLACED, seller_order_id=found.seller_order_id, charged=charged)
+        change = OrderChange(
+            seller_order_id=found.seller_order_id,
+            charged=charged,
+            status_text=found.status_text,
+            term_ends_at=found.term_ends_at,
+        )
+        await self._inventory.change_order(act.order_id, change, None, await self._clock.now())
+        return changed
+
+    async def _not_placed(
+        self, given: ResolveInput, act: ActRecord, placement: Placement, seller: Seller
+    ) -> PurchaseResult:
+        account = await self._calls.account(given.purchase.run.account)
+        found = await seller.find(custom_order_id=placement.order_id)
+        listed = purchase.listed_as_ours(await self._calls.listed_since(seller, act), placement)
+        refused = ruling.refuse_not_placed(
+            act,
+            by_id=purchase.sight(found, placement),
+            listed=listed is not None,
+            now=await self._clock.now(),
+            window=timedelta(minutes=account.visibility_minutes),
+        )
+        if refused is not None:
+            raise refused
+        return _result(await self._rule(given, act, ActState.RESERVED))
+
+    async def _rule(
+        self, given: ResolveInput, act: ActRecord, to: ActState, *, code: str = "", **changes: object
+    ) -> ActRecord:
+        kind = f"purchase.ruled-{given.ruling.outcome}"
+        return await self._acts.change(
+            act, to, kind, code=code, by=given.ruling.by, reason=given.ruling.reason, **changes
+        )
+
+
+def _is_ruled(act: ActRecord, given: ResolveInput) -> bool:
+    outcome = given.ruling.outcome
+    if outcome == "placed":
+        return act.state is ActState.PLACED and act.seller_order_id == given.ruling.seller_order_id
+    return outcome == "abandon" and act.state is ActState.ABANDONED
+
+
+def _result(act: ActRecord) -> PurchaseResult:
+    return PurchaseResult(
+        outcome=act.state.value,
+        seller_order_id=act.seller_order_id,
+        adopted=act.state is ActState.PLACED,
+        charged=act.charged,
+        code=act.error_code,
+        placed_at=act.changed_at if act.state is ActState.PLACED else None,
+    )
