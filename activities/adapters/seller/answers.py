@@ -4,6 +4,8 @@ HTTP 200 with ``isError`` and an error status with a readable envelope are the s
 foreign that is shown is bounded, marked as the seller's own words, and free of the credential.
 """
 
+from dataclasses import dataclass
+
 from activities.adapters.http import HttpAnswer
 from activities.adapters.seller.credential import Credential
 from activities.adapters.seller.errors import Meaning, SellerError, read_error
@@ -12,6 +14,37 @@ from domain.errors import Ambiguous, EvercertError, Refused, Unavailable
 from domain.inventory import Environment
 
 _THROTTLED = (429, 503)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that is sent once because it may cost money, and how doubt about it is told.
+
+    Attributes:
+        endpoint: below the account's address.
+        noun: for sentences, with its article.
+        doubt_code: code of the doubt.
+        doubt_step: what to do, and what not, while in doubt.
+    """
+
+    endpoint: str
+    noun: str
+    doubt_code: str
+    doubt_step: str
+
+
+PURCHASE = Deed(
+    "order/neworder",
+    "the purchase",
+    "purchase-outcome-unknown",
+    "Do not order again: the order is looked up by its own reference.",
+)
+REFUND = Deed(
+    "order/refundrequest",
+    "the refund request",
+    "refund-outcome-unknown",
+    "Nothing: the order is looked up and shows whether a refund was asked for.",
+)
 
 
 class Answers:
@@ -61,12 +94,7 @@ class Answers:
         quotes = self.quotes(error)
         match error.meaning:
             case Meaning.AUTHENTICATION:
-                return Refused(
-                    "auth-rejected",
-                    "the seller rejects the account's credential",
-                    next_step="Rotate the account's token: evercert account rotate-token.",
-                    why=quotes,
-                )
+                return self._bad_credential(error)
             case Meaning.PAYMENT:
                 return Refused(
                     "seller-payment-required",
@@ -88,6 +116,14 @@ class Answers:
         known = error.meaning in (Meaning.AUTHENTICATION, Meaning.PAYMENT, Meaning.PRODUCT)
         return self.refusal(error) if known else self._bad_parameters(error)
 
+    def _bad_credential(self, error: SellerError) -> Refused:
+        return Refused(
+            "auth-rejected",
+            "the seller rejects the account's credential",
+            next_step="Rotate the account's token: evercert account rotate-token.",
+            why=self.quotes(error),
+        )
+
     def _bad_parameters(self, error: SellerError) -> Refused:
         return Refused(
             "order-parameters-refused",
@@ -96,12 +132,23 @@ class Answers:
             why=self.quotes(error),
         )
 
-    def in_doubt(self, what: str, error: SellerError | None = None) -> Ambiguous:
-        """Return the error for a purchase that may or may not have happened."""
+    def refusal_of_refund(self, error: SellerError) -> Refused:
+        """Return the refusal of a refund request; only for errors of which the table says that none was taken."""
+        if error.meaning is Meaning.AUTHENTICATION:
+            return self._bad_credential(error)
+        return Refused(
+            "refund-refused",
+            "the seller refuses to cancel and refund this order; nothing has changed there",
+            next_step="Settle it with the seller, then state the outcome.",
+            why=self.quotes(error),
+        )
+
+    def in_doubt(self, deed: Deed, what: str, error: SellerError | None = None) -> Ambiguous:
+        """Return the error for a deed that may or may not have happened."""
         return Ambiguous(
-            "purchase-outcome-unknown",
-            "the purchase was sent, and whether it happened cannot be told from the answer",
-            next_step="Do not order again: the order is looked up by its own reference.",
+            deed.doubt_code,
+            f"{deed.noun} was sent, and whether it was taken cannot be told from the answer",
+            next_step=deed.doubt_step,
             why=(what, *(self.quotes(error) if error else ())),
         )
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
-from activities.adapters.seller.credential import Credential
+from activities.adapters.seller.credential import Credential, bounded
 from domain.names import bare, base_domain
 from domain.seller import Placement
 
 CULTURE = "en-US"
 PAGE_SIZE = 100
+LONGEST_REASON = 200
 _DIGICERT = "DIGICERT"
 Body = dict[str, object]
 
@@ -53,8 +54,16 @@ def order_query(since: datetime, page: int) -> Body:
     }
 
 
+def refund_request(seller_order_id: str, reason: str) -> Body:
+    """Return the members that ask for cancellation and refund of one order; the reason becomes one printable line."""
+    return {**order_reference(seller_order_id), "RefundReason": bounded(reason, LONGEST_REASON)}
+
+
 def new_order(placement: Placement, *, contact_email: str, csr_encoding: str) -> Body:
-    """Return the members of neworder for a single-name DV order proved by DNS."""
+    """Return the members of neworder for a single-name DV order proved by DNS.
+
+    ``AutoWWW`` is switched off by name: left out, some products add the ``www.`` twin, which nobody asked us to prove.
+    """
     contact = _contact(contact_email)
     return {
         "CustomOrderID": placement.order_id,
@@ -71,6 +80,7 @@ def new_order(placement: Placement, *, contact_email: str, csr_encoding: str) ->
         "isCUOrder": False,
         "isRenewalOrder": False,
         "isTrialOrder": False,
+        "AutoWWW": False,
         "RelatedTheSSLStoreOrderID": "",
         "SpecialInstructions": "",
         "AdminContact": contact,

@@ -1,16 +1,18 @@
 """One account at the seller: the port's calls over HTTP.
 
-Reads may be repeated by whoever calls; nothing is retried in here. ``place`` divides what can happen into three: surely
-not sent, definitely refused before an order existed, and everything else, which is ambiguous. Money depends on it.
+Reads may be repeated by whoever calls; nothing is retried in here. ``place`` and ``request_refund`` divide what can happen
+into three: surely not sent, definitely refused before anything existed, and everything else, which is ambiguous. Money
+depends on it.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from activities.adapters.http import HttpAnswer, HttpClient, HttpFault
 from activities.adapters.seller import body as bodies
-from activities.adapters.seller.answers import Answers
+from activities.adapters.seller.answers import PURCHASE, REFUND, Answers, Deed
 from activities.adapters.seller.credential import Credential
-from activities.adapters.seller.errors import Meaning
+from activities.adapters.seller.errors import Meaning, SellerError
 from activities.adapters.seller.translate import certificates_of, is_order_id, order_of, product_of
 from activities.adapters.seller.wire import DownloadWire, Envelope, OrderWire, ProductWire, read_envelope
 from activities.ports import Clock, SendGate
@@ -80,25 +82,19 @@ class SellerClient:
     async def place(self, placement: Placement, gate: SendGate) -> SellerOrder:
         """Buy, once; see the port for what is raised."""
         payload = self._placing_body(placement)
-        fault: HttpFault | None = None
-        try:
-            answer = await self._http.post_json(
-                self._url("order/neworder"), payload, read_seconds=PLACE_READ_SECONDS, gate=gate
+        return await self._send_once(PURCHASE, payload, gate, lambda answer: self._placed(answer, placement))
+
+    async def request_refund(self, seller_order_id: str, *, reason: str, gate: SendGate) -> SellerOrder:
+        """Ask for cancellation and refund of the whole order, once; see the port for what is raised.
+
+        The reason is sent as one line of at most 200 printable characters.
+        """
+        if not is_order_id(seller_order_id):
+            raise InvariantBroken(
+                "look-up-without-id", "a refund was to be asked for without the seller's order number"
             )
-        except HttpFault as error:
-            fault = error
-        if fault is not None:
-            raise _unsent(fault) if not fault.began else self._answers.in_doubt(fault.why)
-        read: SellerOrder | None = None
-        try:
-            read = self._placed(answer, placement)
-        except EvercertError:
-            raise
-        except Exception:  # noqa: BLE001, S110 a bug while reading must not hide that something was sent
-            pass
-        if read is None:
-            raise self._answers.in_doubt("the answer could not be worked through")
-        return read
+        payload = bodies.with_auth(self._credential, bodies.refund_request(seller_order_id, reason))
+        return await self._send_once(REFUND, payload, gate, lambda answer: self._refund_taken(answer, seller_order_id))
 
     async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
         """Look one order up; an answer about another order than the one asked for is no answer."""
@@ -153,6 +149,30 @@ class SellerClient:
             raise self._answers.unreachable(fault.why)
         return self._answers.read(answer)
 
+    async def _send_once(
+        self, deed: Deed, payload: bodies.Body, gate: SendGate, read: Callable[[HttpAnswer], SellerOrder]
+    ) -> SellerOrder:
+        """Send what may cost money, behind a gate and without a second try; whatever is not clear is doubt."""
+        fault: HttpFault | None = None
+        try:
+            answer = await self._http.post_json(
+                self._url(deed.endpoint), payload, read_seconds=PLACE_READ_SECONDS, gate=gate
+            )
+        except HttpFault as error:
+            fault = error
+        if fault is not None:
+            raise _unsent(deed, fault) if not fault.began else self._answers.in_doubt(deed, fault.why)
+        order: SellerOrder | None = None
+        try:
+            order = read(answer)
+        except EvercertError:
+            raise
+        except Exception:  # noqa: BLE001, S110 a bug while reading must not hide that something was sent
+            pass
+        if order is None:
+            raise self._answers.in_doubt(deed, "the answer could not be worked through")
+        return order
+
     def _url(self, endpoint: str) -> str:
         return f"{self._account.base_url.rstrip('/')}/{endpoint}"
 
@@ -164,21 +184,39 @@ class SellerClient:
 
     def _placed(self, answer: HttpAnswer, placement: Placement) -> SellerOrder:
         """Read the answer to neworder: our order, a definite no, or doubt."""
-        envelope = read_envelope(answer.body)
-        if envelope is None or envelope.is_array or envelope.is_error is None:
-            raise self._answers.in_doubt(f"the answer (HTTP {answer.status}) cannot be read")
-        wire = OrderWire.model_validate(envelope.rows[0])
-        if envelope.is_error:
-            error = self._answers.error(envelope)
+        wire, error = self._told(PURCHASE, answer)
+        if error is not None:
             if answer.status < 500 and error.is_before_order and not wire.the_ssl_store_order_id:
                 raise self._answers.refusal(error)
-            raise self._answers.in_doubt("the seller answered with an error that does not exclude an order", error)
+            raise self._answers.in_doubt(PURCHASE, "the seller's error does not exclude an order", error)
         order = order_of(wire)
-        if not answer.is_success:
-            raise self._answers.in_doubt(f"the answer came with HTTP {answer.status}")
         if not is_order_id(order.seller_order_id) or order.custom_order_id != placement.order_id:
-            raise self._answers.in_doubt("the answer does not name our order")
+            raise self._answers.in_doubt(PURCHASE, "the answer does not name our order")
         return order
+
+    def _refund_taken(self, answer: HttpAnswer, seller_order_id: str) -> SellerOrder:
+        """Read the answer to refundrequest: the order with the request's number, a definite no, or doubt."""
+        wire, error = self._told(REFUND, answer)
+        if error is not None:
+            if answer.status < 500 and error.is_before_refund and not wire.refund_request_id:
+                raise self._answers.refusal_of_refund(error)
+            raise self._answers.in_doubt(REFUND, "the seller's error does not exclude that it was taken", error)
+        order = order_of(wire)
+        if order.seller_order_id != seller_order_id:
+            raise self._answers.in_doubt(REFUND, "the answer does not name our order")
+        if not order.refund_request_id:
+            raise self._answers.in_doubt(REFUND, "the answer does not number the request")
+        return order
+
+    def _told(self, deed: Deed, answer: HttpAnswer) -> tuple[OrderWire, SellerError | None]:
+        """Return what an answer to something sent once shows, and the error where it is one; else doubt."""
+        envelope = read_envelope(answer.body)
+        if envelope is None or envelope.is_array or envelope.is_error is None:
+            raise self._answers.in_doubt(deed, f"the answer (HTTP {answer.status}) cannot be read")
+        if not envelope.is_error and not answer.is_success:
+            raise self._answers.in_doubt(deed, f"the answer came with HTTP {answer.status}")
+        wire = OrderWire.model_validate(envelope.rows[0])
+        return wire, self._answers.error(envelope) if envelope.is_error else None
 
     def _found(self, envelope: Envelope, seller_order_id: str, custom_order_id: str) -> SellerOrder | None:
         wire = OrderWire.model_validate(envelope.rows[0])
@@ -201,10 +239,11 @@ def _is_blank(wire: OrderWire) -> bool:
     return not any((*ids, *words))
 
 
-def _unsent(fault: HttpFault) -> NotSent:
+def _unsent(deed: Deed, fault: HttpFault) -> NotSent:
     if fault.gate_shut:
-        return NotSent("send-window-over", "the purchase was not sent: its time for sending was over", why=(fault.why,))
-    return NotSent("seller-unreachable", "the purchase was not sent: the seller could not be reached", why=(fault.why,))
+        why = "its time for sending was over"
+        return NotSent("send-window-over", f"{deed.noun} was not sent: {why}", why=(fault.why,))
+    return NotSent("seller-unreachable", f"{deed.noun} was not sent: the seller could not be reached", why=(fault.why,))
 
 
 def _nothing_to_download() -> NotYet:

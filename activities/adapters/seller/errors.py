@@ -2,7 +2,8 @@
 
 An error is free text with a code somewhere inside. Only -9008 and -9009 were ever seen from the real service; numbers
 from -99001 on are made up by the sandbox and count for sandbox accounts alone. ``before_order`` says that the error is
-raised before an order exists: only such a row lets a purchase be called refused. A row is added here after review, with
+raised before an order exists: only such a row lets a purchase be called refused. ``before_refund`` says the same of a
+refund request: whoever gets this error has asked for nothing. A row is added here after review, with
 its source, and nowhere else.
 """
 
@@ -36,31 +37,35 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """One reviewed error: its meaning, and whether it is raised before an order exists."""
+    """One reviewed error: its meaning, and whether it is raised before an order, or a refund request, exists."""
 
     meaning: Meaning
     before_order: bool = False
+    before_refund: bool = False
 
 
 _OTHER = ErrorRow(Meaning.OTHER)
 
 ERRORS: dict[int, ErrorRow] = {
-    -9008: ErrorRow(Meaning.AUTHENTICATION, before_order=True),  # Token/Authentication Failure; observed
+    -9008: ErrorRow(
+        Meaning.AUTHENTICATION, before_order=True, before_refund=True
+    ),  # Token/Authentication Failure; observed
     -9009: ErrorRow(Meaning.VENDOR),  # the CA refused after the seller took the order: never a definite no
-    -99001: ErrorRow(Meaning.PARAMETERS, before_order=True),  # body is no JSON object
-    -99002: ErrorRow(Meaning.PARAMETERS, before_order=True),  # a parameter
+    -99001: ErrorRow(Meaning.PARAMETERS, before_order=True, before_refund=True),  # body is no JSON object
+    -99002: ErrorRow(Meaning.PARAMETERS, before_order=True, before_refund=True),  # a parameter
     -99003: ErrorRow(Meaning.PRODUCT, before_order=True),  # product code unknown
     -99004: ErrorRow(Meaning.PARAMETERS, before_order=True),  # term not sold
     -99005: ErrorRow(Meaning.PARAMETERS, before_order=True),  # names not covered by the product
     -99006: ErrorRow(Meaning.PARAMETERS, before_order=True),  # CSR cannot be decoded
     -99007: ErrorRow(Meaning.PARAMETERS, before_order=True),  # csr_invalid
     -99008: ErrorRow(Meaning.PAYMENT, before_order=True),  # balance does not cover the order
-    -99009: ErrorRow(Meaning.UNKNOWN_ORDER),
+    -99009: ErrorRow(Meaning.UNKNOWN_ORDER, before_refund=True),
     -99010: ErrorRow(Meaning.DUPLICATE),  # our id was used before: that means sold, not refused
     -99011: ErrorRow(Meaning.PARAMETERS, before_order=True),  # approver
     -99012: ErrorRow(Meaning.PARAMETERS, before_order=True),  # proof method
     -99013: ErrorRow(Meaning.PARAMETERS, before_order=True),  # organisation incomplete
     -99014: ErrorRow(Meaning.NOT_ISSUED),
+    -99015: ErrorRow(Meaning.OTHER, before_refund=True),  # the order is in no state for this call
 }
 
 
@@ -94,6 +99,11 @@ class SellerError:
     def is_before_order(self) -> bool:
         """Every code is one that is raised before an order exists, and there is at least one."""
         return bool(self.rows) and all(row.before_order for row in self.rows)
+
+    @property
+    def is_before_refund(self) -> bool:
+        """Every code is one that is raised before a refund request exists, and there is at least one."""
+        return bool(self.rows) and all(row.before_refund for row in self.rows)
 
     @property
     def is_unknown_order(self) -> bool:
