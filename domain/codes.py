@@ -189,6 +189,18 @@ CODES: dict[str, CodeFacts] = {
     "update-refused": _clash("the order refused in its present state", "evercert order show ID"),
     "nothing-to-check": _clash("the order waits for nothing that a look would speed up", "evercert order watch ID"),
     "no-deadline": _clash("no deadline runs in the present state of the order", "evercert order show ID"),
+    "too-late-to-cancel": _clash("the order can no longer be cancelled", "evercert order show ID"),
+    "cancel-asked": _clash("a cancel was asked for already", "evercert order watch ID"),
+    "run-alive": _clash("the order is in the hands of a run that is alive", "follow that run"),
+    "resume-differs": _clash("the request is not the one that the order was placed with", "use the stored request"),
+    "order-ended": _clash("the order has ended", "evercert order show ID"),
+    "owner-missing-once": CodeFacts(
+        "the order's run is closed or missing; it is looked for once more before the order is taken over",
+        "nothing; it is looked at again by itself",
+        Exit.CONFLICT,
+        retryable=True,
+        spent=Spent.NOT_KNOWN,
+    ),
     # how orders end, and when a person is needed
     "order-needs-person": _person("the order waits for a person", "evercert order show ID tells what would help"),
     "order-rejected": CodeFacts(
@@ -253,6 +265,17 @@ CODES: dict[str, CodeFacts] = {
     ),
     "issuance-overdue": _person("the CA has not issued in time", "ask the seller; evercert order check ID looks again"),
     "seller-order-closed": _person("the seller closed the order although it was paid", "ask the seller"),
+    "purchase-abandoned": CodeFacts(
+        "a person gave up looking for the purchase; its money counts as spent",
+        "compare at the seller's portal",
+        Exit.CONFLICT,
+        spent=Spent.UNKNOWN,
+    ),
+    "refund-refused": _person("the seller refuses to cancel and refund the order", "settle it with the seller"),
+    "refund-undecided": _person("the seller has not decided about the refund, or denied it", "ask the seller"),
+    "refund-in-doubt": _person("it cannot be told whether the refund was asked for", "look at the seller's portal"),
+    "refund-looking": _away("the seller does not show the refund yet", "nothing; looked at again", Spent.PAID),
+    "refund-pending": _away("the seller has not decided about the refund yet", "nothing; looked at again", Spent.PAID),
     "activity-timed-out": CodeFacts(
         "a step took longer than it may", "evercert doctor", Exit.ENGINE, retryable=True, spent=Spent.NOT_KNOWN
     ),

@@ -87,7 +87,10 @@ async def _verify(call: Call, record: "AccountRecord", token: str, *, force: boo
     except Unavailable as error:
         if not force:
             raise Unavailable(
-                error.code, f"{error.message} Nothing was saved.", next_step="--force saves it unchecked", why=error.why
+                error.code,
+                f"{error.message.rstrip('.')}. Nothing was saved.",
+                next_step="--force saves it unchecked",
+                why=error.why,
             ) from error
         call.note("warning  the seller could not be reached; the token is saved unchecked")
 

@@ -17,13 +17,13 @@ class Column:
     Attributes:
         key: of the row; also what ``--columns`` takes.
         title: for people; the key with blanks when left out.
-        kind: ``time`` for instants, ``state`` for words that are coloured.
+        kind: ``id`` for what is copied and never broken, ``time`` for instants, ``state`` for words that are coloured.
         wide: only in ``-o wide``, single things and pipes.
     """
 
     key: str
     title: str = ""
-    kind: Literal["text", "time", "state"] = "text"
+    kind: Literal["text", "id", "time", "state"] = "text"
     wide: bool = False
 
     @property

@@ -73,7 +73,10 @@ async def _verify(call: Call, record: "DnsAccountRecord", secret: str, *, force:
     except Unavailable as error:
         if not force:
             raise Unavailable(
-                error.code, f"{error.message} Nothing was saved.", next_step="--force saves it unchecked", why=error.why
+                error.code,
+                f"{error.message.rstrip('.')}. Nothing was saved.",
+                next_step="--force saves it unchecked",
+                why=error.why,
             ) from error
         call.note("warning  the server could not be reached; the secret is saved unchecked")
 

@@ -19,7 +19,7 @@ app = noun("Buy certificates and follow the orders.")
 
 _MONEY = ("yes", "reason", "max_price", "wait", "timeout", "request_id", "dry_run", "print_form")
 _STARTED = (
-    Column("id", "order"),
+    Column("id", "order", kind="id"),
     Column("name"),
     Column("product"),
     Column("months"),
@@ -29,6 +29,7 @@ _STARTED = (
     Column("leaves_needed", "leaves in the term"),
     Column("request_id"),
     Column("workflow_id"),
+    Column("ui_url", "Web UI"),
 )
 
 

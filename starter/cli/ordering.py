@@ -135,6 +135,7 @@ async def started_row(call: Call, wanted: OrderRequest, started: Started) -> dic
     """Return the facts of a started order: price and term, how long the first leaf may live, how many the term needs."""
     from domain.calendar import leaf_days, leaves_needed
     from starter.cli import views
+    from starter.cli.temporal import order_page
 
     async with call.adapters() as adapters:
         record = await adapters.inventory.order(started.order_id)
@@ -154,6 +155,7 @@ async def started_row(call: Call, wanted: OrderRequest, started: Started) -> dic
         "request_id": wanted.request_id,
         "workflow_id": started.workflow_id,
         "run_id": started.run_id,
+        "ui_url": order_page(call.settings, started.workflow_id, started.run_id),
         "was_running": started.was_running,
     }
 

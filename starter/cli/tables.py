@@ -20,8 +20,10 @@ _STYLES = {
 def table(columns: Sequence[Column], cells: Sequence[Sequence[str]], *, color: bool, folds: bool, out: TextIO) -> None:
     """Write rows below a line of headings; without ``folds`` no cell is broken."""
     drawn = Table(box=None, pad_edge=False, header_style="bold" if color else "")
-    for column in columns:
-        drawn.add_column(column.heading.upper(), no_wrap=not folds, overflow="fold")
+    for index, column in enumerate(columns):
+        longest = max((len(row[index]) for row in cells), default=0)
+        least = longest if column.kind == "id" else None  # a broken id cannot be copied
+        drawn.add_column(column.heading.upper(), no_wrap=not folds, overflow="fold", min_width=least)
     for row in cells:
         drawn.add_row(*_styled(columns, row))
     console = _console(out, color=color)

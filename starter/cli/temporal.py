@@ -50,8 +50,7 @@ async def links(
     store: Annotated[bool, typer.Option("--store", help="Links that make the browser keep the view.")] = False,
 ) -> Answer:
     """Print addresses of the Web UI: start box, orders that need a person, one account, one order."""
-    namespace = str(call.settings.temporal_connect_config().get("namespace"))
-    base = f"{call.settings.web_ui.rstrip('/')}/namespaces/{quote(namespace)}/workflows"
+    base = _base(call.settings)
     running = "ExecutionStatus='Running'"
     rows: list[dict[str, Json]] = [
         {"name": "start box", "url": f"{base}/start-workflow?taskQueue=evercert"},
@@ -68,10 +67,21 @@ async def links(
             from starter.cli.finding import one_order
 
             found = await one_order(adapters.inventory, order)
-            page = f"{base}/{quote(found.workflow_id, safe='')}/{quote(found.run_id, safe='')}/user-metadata"
-            rows.append({"name": found.order_id, "url": page})
+            rows.append({"name": found.order_id, "url": order_page(call.settings, found.workflow_id, found.run_id)})
     await _warn(call, call.settings)
-    return Answer("temporal.links", rows, (Column("name"), Column("url")))
+    text = "\n".join(f"{row['name']}\n    {row['url']}" for row in rows)  # a table would break the addresses
+    raw = text if call.manner.form in {"table", "wide"} else None
+    return Answer("temporal.links", rows, (Column("name"), Column("url")), raw=raw)
+
+
+def order_page(settings: "Settings", workflow_id: str, run_id: str) -> str:
+    """Return the address of a run's page in the Web UI."""
+    return f"{_base(settings)}/{quote(workflow_id, safe='')}/{quote(run_id, safe='')}/user-metadata"
+
+
+def _base(settings: "Settings") -> str:
+    namespace = str(settings.temporal_connect_config().get("namespace"))
+    return f"{settings.web_ui.rstrip('/')}/namespaces/{quote(namespace)}/workflows"
 
 
 def _view(base: str, query: str, stored_as: str) -> str:

@@ -15,7 +15,7 @@ def money(amount: Money | None) -> Json:
 
 
 ORDER = (
-    Column("id", "order"),
+    Column("id", "order", kind="id"),
     Column("name"),
     Column("state", kind="state"),
     Column("waiting_for", "waits for"),
@@ -82,7 +82,7 @@ def order(record: OrderRecord) -> Fields:
 
 
 CERTIFICATE = (
-    Column("id", "certificate"),
+    Column("id", "certificate", kind="id"),
     Column("name"),
     Column("version"),
     Column("not_after", "ends", kind="time"),
@@ -212,7 +212,7 @@ def dns_account(record: DnsAccountRecord) -> Fields:
 
 
 PRODUCT = (
-    Column("id", "code"),
+    Column("id", "code", kind="id"),
     Column("name"),
     Column("level"),
     Column("prices"),

@@ -95,6 +95,11 @@ def test_a_table_for_people(evercert: Evercert, two_orders: World) -> None:
     assert not set("".join(lines)) & set("│┃─━┏┓|\x1b")
 
 
+def test_ids_are_never_broken(evercert: Evercert, two_orders: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert ONE in evercert("order", "list", "-o", "table").out
+
+
 def test_colour_only_where_asked_for(evercert: Evercert, two_orders: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[" in evercert("order", "list", "-o", "table", "--color", "always").out
     monkeypatch.setenv("CLICOLOR_FORCE", "1")

@@ -41,6 +41,7 @@ def test_create(evercert: Evercert, world: World) -> None:
             "request_id": "r-1",
             "workflow_id": "issue-www.example.com-r-1",
             "run_id": "run-1",
+            "ui_url": "http://127.0.0.1:8233/namespaces/evercert/workflows/issue-www.example.com-r-1/run-1/user-metadata",
             "was_running": False,
         }
     )

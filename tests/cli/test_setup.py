@@ -193,6 +193,7 @@ def test_links(evercert: Evercert, world: World) -> None:
     )
     assert urls[ONE] == f"{base}/issue-www.example.com-a/run-1/user-metadata"
     assert "savedQuery" not in "".join(urls.values()) and "not checked" in told.err
+    assert urls[ONE] in evercert("temporal", "links", ONE, "-o", "table").out, "addresses are never broken"
     assert "savedQuery=main" in evercert("temporal", "links", "--store").out
 
 
