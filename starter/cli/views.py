@@ -32,7 +32,7 @@ ORDER = (
     Column("seller_order_id", "seller order", wide=True),
     Column("status_text", "seller says", wide=True),
     Column("certificate_id", "certificate", wide=True),
-    Column("leaf_ends_at", "leaf ends", kind="time"),
+    Column("leaf_ends_at", "leaf ends", kind="time", wide=True),
     Column("term_ends_at", "term ends", kind="time", wide=True),
     Column("looked_at", "last look", kind="time", wide=True),
     Column("next_look_at", "next look", kind="time", wide=True),
