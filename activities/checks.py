@@ -109,8 +109,10 @@ class Checks(CheckActivities):
         dns_account = request.dcv.dns_account
         if isinstance(common_name, Violation) or dns_account is None:
             return CheckResult()  # check_request tells it
-        if await self._inventory.dns_account(dns_account) is None:
-            return CheckResult()
+        account = await self._inventory.account(given.run.account)
+        known = await self._inventory.dns_account(dns_account)
+        if account is None or known is None or known.environment is not account.environment:
+            return CheckResult()  # the same; and nothing is tried at a name server of another world
         publisher = await self._publishers.open(dns_account)
         try:
             await publisher.check_access(names.bare(common_name))
