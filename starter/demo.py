@@ -5,6 +5,7 @@ The first thing that a newcomer runs, so it says what it does, how long that tak
 
 import asyncio
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,8 @@ Say = Callable[[str], None]
 
 NAME = "www.demo.test"
 _WATCH_SECONDS = 0.05
+_HELD_SECONDS = 20.0
+"""How long the sandbox holds back the answer to the purchase; the kill falls into its first quarter."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,15 @@ class DemoOptions:
 
     Attributes:
         keep: leave everything running, and the files in place, until Ctrl-C.
+        crash: kill the worker in the middle of the purchase and start it again.
+        seed: moves the moment of the kill.
         home: folder to use instead of a temporary one.
         ui_port: port of the Temporal Web UI; 0 picks a free one.
     """
 
     keep: bool = False
+    crash: bool = True
+    seed: int = 1
     home: Path | None = None
     ui_port: int = 0
 
@@ -60,7 +67,7 @@ async def run_demo(options: DemoOptions, say: Say) -> int:
             stack.adopt_environment()
             client = await open_.enter_async_context(EvercertClient.connect(stack.settings))
             _say_links(stack, say)
-            ended = await _Tour(stack, client, say).run()
+            ended = await _Tour(stack, client, options, say).run()
             say(f"\nDone in {time.monotonic() - began:.0f} s.")
             if ended == 0 and options.keep:
                 _say_next(stack, say)
@@ -76,26 +83,31 @@ async def run_demo(options: DemoOptions, say: Say) -> int:
 class _Tour:
     """The steps of the demo, each printing what it showed."""
 
-    def __init__(self, stack: Stack, client: EvercertClient, say: Say) -> None:
+    def __init__(self, stack: Stack, client: EvercertClient, options: DemoOptions, say: Say) -> None:
         self._stack = stack
         self._client = client
+        self._options = options
         self._say = say
 
     async def run(self) -> int:
         """Take all steps; 0 when each kept its promise."""
         started, result = await self._order()
-        await self._show_sale(started)
+        once = self._show_sale(started)
         verified = await self._export(started, result)
         refused = await self._be_refused()
         self._say_where(started)
-        return 0 if result.state == "issued" and verified and refused else 1
+        return 0 if result.state == "issued" and once and verified and refused else 1
 
     async def _order(self) -> tuple[StartedOrder, OrderResult]:
         request = demo_request()
         self._say(f"\n1  Order a certificate for {NAME}")
+        if self._options.crash:
+            self._stack.strike(fault="answer_delay", endpoint="order/neworder", seconds=_HELD_SECONDS, times=1)
         started = await self._client.order(request)
         self._say(f"   order {started.order_id}, run {started.workflow_id}")
         watching = asyncio.create_task(self._watch(started.order_id))
+        if self._options.crash:
+            await self._crash(started.order_id)
         result = await self._client.wait(started)
         await watching
         price = f"{result.price.currency} {result.price.amount:.2f}" if result.price else "nothing"
@@ -104,6 +116,21 @@ class _Tour:
             f"{result.leaves_needed} leaves (the further ones are free reissues)"
         )
         return started, result
+
+    async def _crash(self, order_id: str) -> None:
+        """Kill the worker between the sale and its answer, show both sides, start it again."""
+        while self._stack.control("ledger")["count"] == 0:  # noqa: ASYNC110 the seller announces no event
+            await asyncio.sleep(_WATCH_SECONDS)
+        await asyncio.sleep(random.Random(self._options.seed).uniform(0, _HELD_SECONDS / 4))  # noqa: S311 a demo's dice
+        assert self._stack.worker is not None
+        await self._stack.worker.kill()
+        act = await self._client.inventory.act(order_id)
+        assert act is not None
+        self._say("\n   !! worker killed (kill -9) after the seller took the order and before its answer arrived")
+        self._say(f"      the seller's ledger   {self._stack.control('ledger')['count']} sale")
+        self._say(f"      our row               {act.state.value}, seller number {act.seller_order_id or 'unknown'}")
+        self._say("      a tool that retries would buy again now; Evercert starts again and looks first\n")
+        await self._stack.start_worker()
 
     async def _watch(self, order_id: str) -> None:
         """Print a line for each state that the inventory shows, until the last one."""
@@ -117,9 +144,11 @@ class _Tour:
                     return
             await asyncio.sleep(_WATCH_SECONDS)
 
-    async def _show_sale(self, started: StartedOrder) -> None:
-        ledger = self._stack.control("ledger")
-        self._say(f"\n2  The seller counted {ledger['count']} sale(s) in all; ours has reference {started.order_id}")
+    def _show_sale(self, started: StartedOrder) -> bool:
+        count = self._stack.control("ledger")["count"]
+        adopted = "adopted by its reference" if self._options.crash else "answered directly"
+        self._say(f"\n2  The seller counted {count} sale; {adopted} {started.order_id}")
+        return count == 1
 
     async def _export(self, started: StartedOrder, result: OrderResult) -> bool:
         folder = self._stack.options.home / "export"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from activities.adapters.build import (
     SELLER_TOKEN_PURPOSE,
@@ -39,6 +39,7 @@ ACCOUNT = "sandbox"
 _SANDBOX_PARTNER = "12345678"
 _SANDBOX_TOKEN = "sandbox-token"  # noqa: S105
 _SANDBOX_TSIG = "ZXZlcmNlcnQtc2FuZGJveC1wdWJsaXNoZWQta2V5LTE="
+_JSON = {"Content-Type": "application/json"}
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
@@ -187,6 +188,20 @@ class Stack:
         """Read from the sandbox's control API."""
         with urlopen(f"{self.sandbox.control_url}/{path}") as answer:  # noqa: S310 loopback, our own process
             return dict(json.loads(answer.read()))
+
+    def strike(self, **rule: object) -> None:
+        """Make the sandbox misbehave: one fault rule of its control API."""
+        body = json.dumps(rule).encode()
+        asked = Request(  # noqa: S310 loopback, our own process
+            f"{self.sandbox.control_url}/faults", body, {"Content-Type": "application/json"}, method="POST"
+        )
+        with urlopen(asked):  # noqa: S310 the same
+            pass
+
+    def clear_faults(self) -> None:
+        """Let the sandbox behave again."""
+        with urlopen(Request(f"{self.sandbox.control_url}/faults", method="DELETE", headers=_JSON)):  # noqa: S310
+            pass
 
     async def start_worker(self) -> ChildProcess:
         """Start a worker process and wait until it polls."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FaultName = Literal[
     "delay",
+    "answer_delay",
     "http_502",
     "close_unanswered",
     "refuse_connections",
@@ -29,7 +30,7 @@ _HOME: dict[str, str] = {
     "status_lag": "order/status",
     "query_lag": "order/query",
 }
-_TIMED = {"delay", "status_lag", "query_lag", "issue_delay", "refuse_connections"}
+_TIMED = {"delay", "answer_delay", "status_lag", "query_lag", "issue_delay", "refuse_connections"}
 
 
 class Rule(BaseModel):
@@ -47,7 +48,9 @@ class Rule(BaseModel):
     probability: float = Field(default=1.0, ge=0, le=1)
     """Chance per matching call, from the sandbox's seeded dice."""
     seconds: float = Field(default=0.0, ge=0, le=31_536_000)
-    """`delay`, `refuse_connections`: real seconds. `status_lag`, `query_lag`, `issue_delay`: of the sandbox's clock."""
+    """`delay` (before the work), `answer_delay` (after it), `refuse_connections`: real seconds.
+
+    `status_lag`, `query_lag`, `issue_delay`: of the sandbox's clock."""
     name: str = ""
     """`foreign_proof`: the record name shown instead."""
     value: str = ""

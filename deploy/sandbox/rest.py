@@ -47,6 +47,9 @@ class SellerApi:
         status, answer, refusal = self._answer(name, endpoint, members, unreadable)
         self._note(name, members, refusal, "refused" if refusal else "answered")
         sold = {sale.seller_order_id for sale in self._world.book.sales[sales_before:]}
+        if held := self._world.faults.strike("answer_delay", name, ids | sold):
+            self._fault("answer_delay", name)
+            await asyncio.sleep(held.seconds)
         return self._break_after(name, ids | sold, status, answer, was_sale=bool(sold))
 
     def _turned_away(self, status: int, code: Code) -> Response:
