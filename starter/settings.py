@@ -44,11 +44,14 @@ class LogSettings(_Section):
 
 
 class HttpSettings(_Section):
-    """Limits of outgoing HTTP: seconds to connect, seconds for an answer, proxies of the environment."""
+    """Patience of outgoing HTTP, in seconds: for a connection, and for silence while an answer is awaited.
 
-    connect_seconds: float = Field(default=10, gt=0, le=300)
-    read_seconds: float = Field(default=60, gt=0, le=900)
-    use_proxy: bool = True
+    Bounded by the two minutes that one look at the seller may take. What may cost money is given 90 seconds for its answer,
+    whatever stands here.
+    """
+
+    connect_seconds: float = Field(default=10, gt=0, le=30)
+    read_seconds: float = Field(default=30, gt=0, le=90)
 
 
 class Paths(_Section):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from activities.adapters.clock import SystemClock
 from activities.adapters.dns import SECRET_PURPOSE_DNS_TSIG, AuthoritativeResolver, PublisherDirectory
-from activities.adapters.http import HttpClient
+from activities.adapters.http import CONNECT_SECONDS, READ_SECONDS, HttpClient
 from activities.adapters.inventory import SqlInventory, open_inventory, schema_state, upgrade
 from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN, SellerDirectory
 from activities.adapters.vault import (
@@ -33,6 +33,20 @@ SELLER_TOKEN_PURPOSE = SECRET_PURPOSE_SELLER_TOKEN
 TSIG_SECRET_PURPOSE = SECRET_PURPOSE_DNS_TSIG
 
 
+class HttpPatience(Protocol):
+    """How long outgoing HTTP waits, in seconds."""
+
+    @property
+    def connect_seconds(self) -> float:
+        """Longest wait for a connection."""
+        ...
+
+    @property
+    def read_seconds(self) -> float:
+        """Longest silence while waiting for an answer."""
+        ...
+
+
 class StartSettings(Protocol):
     """The part of the settings that adapters need (``starter.settings.Settings`` has it)."""
 
@@ -51,6 +65,11 @@ class StartSettings(Protocol):
         """Where relative paths start."""
         ...
 
+    @property
+    def http(self) -> HttpPatience:
+        """How long outgoing HTTP waits."""
+        ...
+
 
 @dataclass(frozen=True)
 class AdapterSettings:
@@ -58,6 +77,8 @@ class AdapterSettings:
 
     inventory_url: str
     master_key: KeyEncryptionKey
+    connect_seconds: float = CONNECT_SECONDS
+    read_seconds: float = READ_SECONDS
 
     def __repr__(self) -> str:
         return f"AdapterSettings(master_key={self.master_key!r})"
@@ -83,17 +104,24 @@ def adapter_settings(settings: StartSettings) -> AdapterSettings:
     Raises:
         Misconfigured: ``master-key-missing`` and its like.
     """
+    return AdapterSettings(
+        settings.inventory_url,
+        _master_key(settings),
+        connect_seconds=settings.http.connect_seconds,
+        read_seconds=settings.http.read_seconds,
+    )
+
+
+def _master_key(settings: StartSettings) -> KeyEncryptionKey:
     kind, _, name = settings.master_key.partition(":")
-    if kind == "env":
-        text = os.environ.get(name, "")  # noqa: TID251 the setting itself names the variable
-        if not text:
-            raise Misconfigured(
-                "master-key-missing",
-                f"variable {name} of the master key is empty",
-                next_step="set it, or evercert init",
-            )
-        return AdapterSettings(settings.inventory_url, kek_from_text(text))
-    return AdapterSettings(settings.inventory_url, load_kek(settings.master_key, settings.base_dir))
+    if kind != "env":
+        return load_kek(settings.master_key, settings.base_dir)
+    text = os.environ.get(name, "")  # noqa: TID251 the setting itself names the variable
+    if not text:
+        raise Misconfigured(
+            "master-key-missing", f"variable {name} of the master key is empty", next_step="set it, or evercert init"
+        )
+    return kek_from_text(text)
 
 
 @asynccontextmanager
@@ -108,7 +136,7 @@ async def open_adapters(settings: AdapterSettings, clock: Clock | None = None) -
     """
     ticking: Clock = clock or SystemClock()
     inventory = await open_inventory(settings.inventory_url)
-    http = HttpClient()
+    http = HttpClient(connect_seconds=settings.connect_seconds, read_seconds=settings.read_seconds)
     try:
         installation = await bind_master_key(inventory, settings.master_key, ticking)
         vault = EnvelopeVault(settings.master_key, installation.installation_id)

@@ -87,15 +87,30 @@ class _Body:
         yield self._content
 
 
+def default_trust() -> ssl.SSLContext:
+    """Return the trust that the HTTP library brings along, whatever the environment says."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class HttpClient:
     """Posts JSON. Reads share a pool of connections; what may cost money gets a fresh one each time.
 
     Args:
         tls: trust for HTTPS; None: the trust that the HTTP library brings along.
+        connect_seconds: longest wait for a connection, TLS included.
+        read_seconds: longest silence while waiting for an answer, where a call does not say otherwise.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls or httpx.create_ssl_context(trust_env=False)
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._tls = tls or default_trust()
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
         self._pool = self._client(keep=10)
 
     def _client(self, *, keep: int) -> httpx.AsyncClient:
@@ -107,7 +122,7 @@ class HttpClient:
         url: str,
         payload: Mapping[str, object],
         *,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float | None = None,
         gate: SendGate | None = None,
     ) -> HttpAnswer:
         """Post once and return the answer.
@@ -115,8 +130,8 @@ class HttpClient:
         Args:
             url: absolute.
             payload: becomes the JSON body.
-            read_seconds: longest silence while waiting for the answer; the whole call takes at most twice that and
-                the connect time-out.
+            read_seconds: longest silence while waiting for the answer, None: the client's own; the whole call takes at
+                most twice that and the connect time-out.
             gate: asked immediately before the body leaves; a gated call gets a connection of its own, because one
                 kept open may be closing on the other side just now.
 
@@ -124,7 +139,10 @@ class HttpClient:
             HttpFault: there is no answer.
         """
         body = _Body(json.dumps(payload).encode("ascii"), gate)
-        result = await self._try(url, body, read_seconds, own_connection=gate is not None)
+        silence = self._read_seconds if read_seconds is None else read_seconds
+        connect = self._connect_seconds
+        limits = httpx.Timeout(connect=connect, read=silence, write=silence, pool=connect)
+        result = await self._try(url, body, limits, own_connection=gate is not None, longest=connect + 2 * silence)
         if isinstance(result, HttpFault):
             raise result  # outside of any except block: the library's exception must not hang on as context
         return result
@@ -134,27 +152,29 @@ class HttpClient:
         await self._pool.aclose()
 
     async def _try(
-        self, url: str, body: _Body, read_seconds: float, *, own_connection: bool
+        self, url: str, body: _Body, limits: httpx.Timeout, *, own_connection: bool, longest: float
     ) -> "HttpAnswer | HttpFault":
         try:
-            async with asyncio.timeout(CONNECT_SECONDS + 2 * read_seconds):
+            async with asyncio.timeout(longest):
                 if not own_connection:
-                    return await _exchange(self._pool, url, body, read_seconds)
+                    return await _exchange(self._pool, url, body, limits)
                 async with self._client(keep=0) as client:
-                    return await _exchange(client, url, body, read_seconds)
+                    return await _exchange(client, url, body, limits)
         except _GateShut:
             return HttpFault("the time for sending was over", began=False, gate_shut=True)
         except Exception as error:  # noqa: BLE001 whatever it is: what matters is whether the body began
             return HttpFault(_reason(error, began=body.began), began=body.began)
 
 
-async def _exchange(client: httpx.AsyncClient, url: str, body: _Body, read_seconds: float) -> "HttpAnswer | HttpFault":
+async def _exchange(
+    client: httpx.AsyncClient, url: str, body: _Body, limits: httpx.Timeout
+) -> "HttpAnswer | HttpFault":
     request = client.build_request(
         "POST",
         url,
         content=body.chunks(),
         headers={**_JSON_HEADERS, "Content-Length": str(body.length)},
-        timeout=httpx.Timeout(connect=CONNECT_SECONDS, read=read_seconds, write=read_seconds, pool=CONNECT_SECONDS),
+        timeout=limits,
     )
     response = await client.send(request, stream=True)
     try:

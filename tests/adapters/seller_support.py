@@ -127,7 +127,7 @@ class CannedHttp(HttpClient):
         url: str,
         payload: Mapping[str, object],
         *,
-        read_seconds: float = 0,
+        read_seconds: float | None = None,
         gate: SendGate | None = None,
     ) -> HttpAnswer:
         self.sent.append((url, json.loads(json.dumps(payload))))

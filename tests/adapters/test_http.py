@@ -129,8 +129,8 @@ async def test_anything_after_the_first_body_byte_is_sent(client: HttpClient, be
     assert (fault.began, fault.gate_shut) == (True, False)
 
 
-async def test_an_answer_that_drips_for_ever_ends(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "CONNECT_SECONDS", 0.2)
+async def test_an_answer_that_drips_for_ever_ends() -> None:
+    client = HttpClient(connect_seconds=0.2)
 
     async def behave(exchange: Exchange) -> None:
         await exchange.read_head()
@@ -142,7 +142,37 @@ async def test_an_answer_that_drips_for_ever_ends(client: HttpClient, monkeypatc
 
     async with raw_server(behave) as server:
         fault = await fault_of(client, server.url, Gate(), read_seconds=0.2)
+    await client.close()
     assert fault.began
+
+
+async def test_a_client_has_its_own_patience() -> None:
+    """A call that says otherwise is served otherwise."""
+    impatient = HttpClient(read_seconds=0.1)
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_head()
+        await exchange.read_body()
+        await asyncio.sleep(0.5)
+        await exchange.write(response(b"{}"))
+
+    async with raw_server(behave) as server:
+        with pytest.raises(HttpFault, match="no answer within the time-out"):
+            await impatient.post_json(server.url, PAYLOAD)
+        assert (await impatient.post_json(server.url, PAYLOAD, read_seconds=20)).is_success
+    await impatient.close()
+
+
+async def test_a_handshake_that_never_ends_is_no_connection() -> None:
+    hasty = HttpClient(connect_seconds=0.2)
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.read_all()
+
+    async with raw_server(behave) as server:
+        fault = await fault_of(hasty, server.url.replace("http:", "https:"), Gate(), read_seconds=20)
+    await hasty.close()
+    assert not fault.began and "no connection within the time-out" in fault.why
 
 
 async def test_an_answer_above_the_cap_is_none(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
