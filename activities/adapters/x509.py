@@ -102,7 +102,8 @@ class CryptographyX509:
         Args:
             leaf: PEM, one block.
             chain: PEM, leaf's issuer first.
-            names: the ordered names, no more and no less.
+            names: the ordered names; what a product adds to them by itself (base of a wildcard, bare or ``www.`` twin)
+                is right too.
             spki_sha256: of the key that the request was made with, hex.
             now: UTC.
             roots: PEM trust anchors of a sandbox account; empty means the public trust store of the system.

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-import certifi
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from activities.adapters.http import default_trust
 from activities.adapters.x509_parts import common_names, dns_names, extension, is_signed_by, readable, spki_sha256
 from domain.calendar import LEAF_LIMITS
 
@@ -22,17 +22,28 @@ _LONGEST_QUOTE = 200
 
 
 def name_problems(leaf: x509.Certificate, names: Sequence[str]) -> Iterator[str]:
-    """The names must be exactly the ordered ones: one too few is of no use, one too many was never proved by us."""
+    """The names must be the ordered ones: one too few is of no use, one too many was never proved by us.
+
+    Many products add one name at no charge, proved together with the ordered one; that is no mismatch.
+    """
     wanted, shown = {name.lower() for name in names}, set(dns_names(leaf))
     if missing := wanted - shown:
         yield f"name: the certificate lacks {_listed(missing)}"
-    if extra := shown - wanted:
+    if extra := shown - wanted - {_free_name(name) for name in wanted}:
         yield f"name: the certificate also names {_listed(extra)}"
     alternatives = extension(leaf, x509.SubjectAlternativeName)
     if any(not isinstance(entry, x509.DNSName) for entry in alternatives or ()):
         yield "name: the certificate names something that is no DNS name"
     if strange := set(common_names(leaf)) - wanted - shown:
         yield f"name: the common name is {_listed(strange)}"
+
+
+def _free_name(name: str) -> str:
+    """Return what a product may add by itself: the base of a wildcard, the bare or the ``www.`` twin of another name."""
+    for prefix in ("*.", "www."):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return f"www.{name}"
 
 
 def key_problems(leaf: x509.Certificate, spki: str) -> Iterator[str]:
@@ -78,12 +89,22 @@ def trust_anchors(roots: Sequence[str]) -> tuple[x509.Certificate, ...]:
 
 @functools.cache
 def _public_anchors() -> tuple[x509.Certificate, ...]:
-    """Read the system's store once; where a system has none, the one that comes with our HTTP library."""
-    found = ssl.create_default_context().get_ca_certs(binary_form=True)
-    texts = [ssl.DER_cert_to_PEM_cert(der) for der in found] or [Path(certifi.where()).read_text(encoding="utf-8")]
+    """Read the system's store once; where a system has none, the anchors that HTTPS itself goes by."""
+    texts = _loaded(ssl.create_default_context()) or _kept_one_by_one() or _loaded(default_trust())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # old roots with odd serial numbers
         return tuple(readable(texts)[0])
+
+
+def _loaded(context: ssl.SSLContext) -> list[str]:
+    return [ssl.DER_cert_to_PEM_cert(der) for der in context.get_ca_certs(binary_form=True)]
+
+
+def _kept_one_by_one() -> list[str]:
+    """Read a store of one file per anchor, of which TLS itself loads only what it needs, when it needs it."""
+    folder = ssl.get_default_verify_paths().capath
+    files = sorted(Path(folder).glob("*.[0-9]")) if folder else []
+    return [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
 
 
 def _broken_link(

@@ -1,7 +1,9 @@
 """Keys, requests, and the verdict on what a CA has issued. The CA is the sandbox's own, which shares no code with us."""
 
 import random
+import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -9,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key
 
+from activities.adapters import x509_verdict
 from activities.adapters.x509 import CryptographyX509, pem_bundle
 from activities.adapters.x509_parts import spki_sha256
 from activities.ports import MadeKey
@@ -159,10 +162,56 @@ def test_each_fault_is_called_by_its_name(key: MadeKey, wrong: WrongLeaf) -> Non
 
 
 def test_a_name_more_or_less_is_a_problem(key: MadeKey) -> None:
-    two = issued(key, "www.example.test", "example.test")
-    assert verdict(key, two) == ["name"]
     assert verdict(key, issued(key), "www.example.test", "example.test") == ["name"]
     assert verdict(key, issued(key, "*.example.test"), "www.example.test") == ["name", "name"]
+
+
+@pytest.mark.parametrize(
+    ("ordered", "added"),
+    [
+        ("*.example.test", "example.test"),
+        ("www.example.test", "example.test"),
+        ("example.test", "www.example.test"),
+        ("shop.example.test", "www.shop.example.test"),
+        ("www.www.example.test", "www.example.test"),
+        ("WWW.Example.Test", "example.test"),
+    ],
+)
+def test_a_name_that_a_product_adds_by_itself_is_right(key: MadeKey, ordered: str, added: str) -> None:
+    assert verdict(key, issued(key, ordered.lower(), added), ordered) == []
+    assert verdict(key, issued(key, added), ordered) == ["name"]  # … but it replaces nothing
+
+
+@pytest.mark.parametrize(
+    ("ordered", "added"),
+    [
+        ("*.example.test", "www.example.test"),
+        ("*.www.example.test", "example.test"),
+        ("www.example.test", "www.www.example.test"),
+        ("www.example.test", "shop.example.test"),
+        ("www.example.test", "*.example.test"),
+        ("example.test", "mail.example.test"),
+        ("shop.example.test", "example.test"),
+        ("wwwx.example.test", "x.example.test"),
+    ],
+)
+def test_any_other_name_too_many_is_a_problem(key: MadeKey, ordered: str, added: str) -> None:
+    found = X509.problems(
+        *_pems(issued(key, ordered, added)),
+        names=[ordered],
+        spki_sha256=key.spki_sha256,
+        now=NOW,
+        roots=[CA.root.pem],
+    )
+    assert found == (f"name: the certificate also names {added}",)
+
+
+def test_an_added_name_is_right_beside_a_strange_one_that_is_not(key: MadeKey) -> None:
+    got = issued(key, "www.example.test", "example.test", "evil.test")
+    found = X509.problems(
+        *_pems(got), names=["www.example.test"], spki_sha256=key.spki_sha256, now=NOW, roots=[CA.root.pem]
+    )
+    assert found == ("name: the certificate also names evil.test",)
 
 
 def test_dates_are_judged_by_the_clock_and_the_calendar(key: MadeKey) -> None:
@@ -191,6 +240,28 @@ def test_a_sandbox_leaf_is_not_trusted_by_the_public_store(key: MadeKey) -> None
     )
     assert len(found) == 1
     assert found[0].startswith("chain: no trusted root has signed CN=Evercert Sandbox Sectigo Server CA")
+
+
+@pytest.mark.parametrize("kept", ["one-by-one", "nowhere"])
+def test_anchors_are_found_where_the_system_keeps_no_single_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    """Without a file of all anchors TLS loads none beforehand; without any at all those of HTTPS count."""
+    paths = ssl.get_default_verify_paths()
+    monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths._replace(capath=str(tmp_path)))
+    monkeypatch.setattr(x509_verdict, "default_trust", _sandbox_trust)
+    if kept == "one-by-one":
+        (tmp_path / "0a1b2c3d.0").write_text(CA.root.pem + "x")
+        (tmp_path / "README").write_text("no anchor")
+        monkeypatch.setattr(x509_verdict, "default_trust", pytest.fail)
+    assert x509_verdict._public_anchors.__wrapped__() == (CA.root.certificate,)
+
+
+def _sandbox_trust() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=CA.root.pem)
+    return context
 
 
 def test_a_forged_chain_is_told_link_by_link(key: MadeKey) -> None:
