@@ -237,5 +237,6 @@ async def placement_of(inventory: Inventory, given: PurchaseInput) -> Placement:
 _SENTENCES = {
     "purchase-in-doubt": "the seller's answer was lost and the seller shows no order of ours; it may or may not "
     "have been bought. Do not order again: evercert order check looks again",
+    "purchase-abandoned": "a person gave the purchase up; whether it was bought is not known, so the money counts as spent",
     "order-not-ours": "the seller shows another order under our reference; nothing was adopted",
 }

@@ -1,0 +1,164 @@
+"""A seller in memory that can lose answers, lag and misbehave, and a clock that stands still until it is moved."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from activities.ports import SendGate
+from domain.errors import Ambiguous, EvercertError, NotSent, Refused, Unavailable
+from domain.product import Product, ProductTerm
+from domain.seller import Money, Placement, ProofRecord, SellerOrder, SellerState
+from tests.adapters.inventory_support import NOW
+
+PROOF = ProofRecord(name="www.example.test", record_type="CNAME", owner="_p.www.example.test", value="x.sectigo.com")
+
+
+@dataclass
+class StandingClock:
+    """A clock under the test's hand; a gate made from it can be drifted apart."""
+
+    at: datetime = NOW
+    is_drifting: bool = False
+
+    async def now(self) -> datetime:
+        return self.at
+
+    def move(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+    def send_gate(self, deadline: datetime) -> SendGate:
+        return _Gate(self, deadline)
+
+
+@dataclass
+class _Gate:
+    clock: StandingClock
+    deadline: datetime
+
+    def may_send(self) -> bool:
+        return self.clock.at < self.deadline and not self.clock.is_drifting
+
+
+@dataclass
+class Shop:
+    """The seller: what it sold, and how it treats its customers.
+
+    Attributes:
+        sold: every sale, in order; two with one reference are a double sale.
+        shows_after: how long a sale stays invisible, by id and by list.
+        repeated: what a second order with a known reference does: ``accept``, ``reject``, ``return``.
+        before_sale, after_sale: raised before or after the sale is made.
+        on_find: raised instead of an answer to a look-up.
+        before_post: called when a post arrives, for races.
+    """
+
+    clock: StandingClock
+    sold: list[SellerOrder] = field(default_factory=list)
+    sold_at: list[datetime] = field(default_factory=list)
+    shows_after: timedelta = timedelta()
+    repeated: str = "accept"
+    price: Decimal = Decimal("7.10")
+    charges: Decimal | None = None
+    before_sale: EvercertError | None = None
+    after_sale: EvercertError | None = None
+    on_find: EvercertError | None = None
+    on_validate: EvercertError | None = None
+    lists_reference: bool = True
+    posts: int = 0
+    finds: int = 0
+    before_post: Callable[[], None] = lambda: None
+
+    async def open(self, account: str) -> "Shop":
+        return self
+
+    async def check_credentials(self) -> None:
+        return None
+
+    async def products(self, code: str = "") -> tuple[Product, ...]:
+        term = ProductTerm(months=12, price=self.price)
+        return (
+            Product(code="positivessl", name="P", vendor="SECTIGO", level="dv", terms=(term,), read_at=self.clock.at),
+        )
+
+    async def validate(self, placement: Placement) -> None:
+        if self.on_validate is not None:
+            raise self.on_validate
+
+    async def place(self, placement: Placement, gate: SendGate) -> SellerOrder:
+        self.before_post()
+        await asyncio.sleep(0)
+        if not gate.may_send():
+            raise NotSent("send-window-over", "the gate was shut")
+        self.posts += 1
+        if self.before_sale is not None:
+            raise self.before_sale
+        earlier = [order for order in self.sold if order.custom_order_id == placement.order_id]
+        if earlier and self.repeated == "reject":
+            raise Ambiguous("purchase-outcome-unknown", "the reference is known already")
+        if earlier and self.repeated == "return":
+            return earlier[0]
+        order = self.sell(placement.order_id, placement.product, placement.common_name)
+        if self.after_sale is not None:
+            raise self.after_sale
+        return order
+
+    def sell(self, reference: str, product: str, name: str) -> SellerOrder:
+        """Make a sale."""
+        order = SellerOrder(
+            seller_order_id=str(9_900_000 + len(self.sold)),
+            custom_order_id=reference,
+            state=SellerState.PENDING,
+            status_text="Pending",
+            product=product,
+            common_name=name,
+            names=(name,),
+            months=12,
+            amount=Money(amount=self.price if self.charges is None else self.charges),
+            proof_records=(PROOF,),
+            ordered_at=self.clock.at,
+        )
+        self.sold.append(order)
+        self.sold_at.append(self.clock.at)
+        return order
+
+    def _shown(self) -> list[SellerOrder]:
+        return [o for o, at in zip(self.sold, self.sold_at, strict=True) if at + self.shows_after <= self.clock.at]
+
+    async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
+        self.finds += 1
+        if self.on_find is not None:
+            raise self.on_find
+        for order in reversed(self._shown()):
+            if seller_order_id in ("", order.seller_order_id) and custom_order_id in ("", order.custom_order_id):
+                return order
+        return None
+
+    async def list_orders(self, *, since: datetime, page: int = 1) -> tuple[SellerOrder, ...]:
+        if page > 1:
+            return ()
+        rows = self._shown()
+        if not self.lists_reference:
+            rows = [row.model_copy(update={"custom_order_id": ""}) for row in rows]
+        return tuple(rows)
+
+    async def request_refund(self, seller_order_id: str, *, reason: str, gate: SendGate) -> SellerOrder:
+        self.posts += 1
+        if not gate.may_send():
+            raise NotSent("send-window-over", "the gate was shut")
+        if self.before_sale is not None:
+            raise self.before_sale
+        index = next(i for i, order in enumerate(self.sold) if order.seller_order_id == seller_order_id)
+        self.sold[index] = self.sold[index].model_copy(update={"refund_request_id": "77"})
+        if self.after_sale is not None:
+            raise self.after_sale
+        return self.sold[index]
+
+    async def download(self, seller_order_id: str) -> tuple[str, ...]:
+        raise AssertionError("not part of a purchase")
+
+
+LOST = Ambiguous("purchase-outcome-unknown", "the connection closed after the request was sent")
+AWAY = Unavailable("seller-unreachable", "nobody answers")
+REJECTED_TOKEN = Refused("auth-rejected", "the credential was turned down")

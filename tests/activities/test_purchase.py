@@ -1,0 +1,429 @@
+"""The purchase activity with a real inventory: every bad day ends with at most one sale, and says where it stands."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.adapters.inventory import SqlInventory
+from activities.messages import PurchaseInput, PurchaseResult, ResolveInput, RunRef
+from activities.purchase import Purchase
+from activities.rulings import Rulings
+from domain import ids
+from domain.errors import EvercertError, Misconfigured, NotSent, NotYet, Refused, Unavailable
+from domain.inventory import AccountRecord, ActState, Environment, KeyRecord, NewOrder
+from domain.request import ResolvePurchase
+from domain.seller import Money
+from tests.activities.shop import AWAY, LOST, REJECTED_TOKEN, Shop, StandingClock
+from tests.adapters.inventory_support import NOW, event, fresh_inventory, order
+
+
+@dataclass
+class Desk:
+    """One order at the moment of its purchase, and everything around it."""
+
+    inventory: SqlInventory
+    clock: StandingClock
+    shop: Shop
+    wanted: NewOrder
+    attempts: int = 0
+
+    @property
+    def given(self) -> PurchaseInput:
+        run = RunRef(
+            order_id=self.wanted.order_id, workflow_id=self.wanted.workflow_id, first_run_id="run-1", account="sandbox"
+        )
+        return PurchaseInput(
+            run=run, product="positivessl", vendor="SECTIGO", months=12, names=self.wanted.names,
+            key_id=ids.key_id(self.wanted.order_id, 1), quoted=Money(amount=Decimal("7.10")),
+        )  # fmt: skip
+
+    async def buy(self, shop: Any = None, **changes: Any) -> PurchaseResult:
+        """One attempt of the activity, as Temporal would start it."""
+        self.attempts += 1
+        env = ActivityEnvironment()
+        env.info = dataclasses.replace(ActivityEnvironment.default_info(), attempt=self.attempts)
+        work = Purchase(self.inventory, shop or self.shop, self.clock)
+        result: PurchaseResult = await env.run(work.purchase, self.given.model_copy(update=changes))
+        return result
+
+    async def buy_until_settled(self) -> PurchaseResult:
+        """Retry as Temporal would: each *not yet* and *unavailable* later, by the pause it asks for."""
+        while True:
+            try:
+                return await self.buy()
+            except (NotYet, Unavailable) as error:
+                self.clock.at += error.retry_after or timedelta(seconds=10)
+
+    async def rule(self, outcome: str, number: str | None = None) -> PurchaseResult:
+        payload = ResolvePurchase.model_validate(
+            {"by": "ann@example.com", "outcome": outcome, "seller_order_id": number}
+        )
+        work = Rulings(self.inventory, self.shop, self.clock)
+        answer = await ActivityEnvironment().run(
+            work.resolve_purchase, ResolveInput(purchase=self.given, ruling=payload)
+        )
+        assert isinstance(answer, PurchaseResult)
+        return answer
+
+    async def state(self) -> ActState:
+        act = await self.inventory.act(self.wanted.order_id)
+        assert act is not None
+        return act.state
+
+    async def trail(self) -> list[str]:
+        return [row.kind for row in await self.inventory.audit(subject=self.wanted.order_id) if "purchase" in row.kind]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """An order that is checked, with its key made, about to be bought."""
+    async with fresh_inventory(tmp_path) as inventory:
+        clock = StandingClock()
+        account = AccountRecord(
+            name="sandbox",
+            environment=Environment.SANDBOX,
+            base_url="http://127.0.0.1:1/rest",
+            partner_code="1",
+            secret_id="s",
+        )
+        await inventory.add_account(account, b"sealed", event("sandbox"))
+        wanted = order()
+        await inventory.open_order(wanted, NOW)
+        key = KeyRecord(
+            key_id=ids.key_id(wanted.order_id, 1),
+            order_id=wanted.order_id,
+            algorithm="ecdsa",
+            size=256,
+            csr="CSR",
+            spki_sha256="ab",
+        )
+        await inventory.put_key(key, b"sealed", NOW)
+        yield Desk(inventory, clock, Shop(clock), wanted)
+
+
+async def refusal(desk: Desk, **changes: Any) -> EvercertError:
+    with pytest.raises(EvercertError) as caught:
+        await desk.buy(**changes)
+    return caught.value
+
+
+async def test_a_plain_purchase(desk: Desk) -> None:
+    result = await desk.buy()
+    assert (result.outcome, result.seller_order_id, result.adopted) == ("placed", "9900000", False)
+    assert (len(desk.shop.sold), desk.shop.finds) == (1, 1)
+    assert await desk.trail() == ["purchase.reserved", "purchase.sending", "purchase.placed"]
+
+
+async def test_a_second_run_of_the_activity_buys_nothing(desk: Desk) -> None:
+    first, second = await desk.buy(), await desk.buy()
+    assert (second.outcome, second.seller_order_id) == ("placed", first.seller_order_id)
+    assert desk.shop.posts == 1
+
+
+async def test_an_answer_lost_after_the_sale_is_found_again(desk: Desk) -> None:
+    desk.shop.after_sale = LOST
+    assert (await refusal(desk)).code == "purchase-looking"
+    result = await desk.buy_until_settled()
+    assert (result.outcome, result.adopted, len(desk.shop.sold), desk.shop.posts) == ("placed", True, 1, 1)
+    assert (await desk.trail())[-1] == "purchase.adopted"
+
+
+async def test_an_answer_lost_before_the_sale_ends_in_doubt_and_never_posts_again(desk: Desk) -> None:
+    desk.shop.before_sale = LOST
+    await refusal(desk)
+    result = await desk.buy_until_settled()
+    assert (result.outcome, result.code) == ("in-doubt", "purchase-in-doubt")
+    assert (len(desk.shop.sold), desk.shop.posts) == (0, 1)
+    assert desk.clock.at - NOW >= timedelta(minutes=60)
+
+
+async def test_a_sale_that_shows_up_after_forty_minutes_is_adopted(desk: Desk) -> None:
+    desk.shop.after_sale, desk.shop.shows_after = LOST, timedelta(minutes=40)
+    await refusal(desk)
+    result = await desk.buy_until_settled()
+    assert (result.outcome, result.adopted, len(desk.shop.sold)) == ("placed", True, 1)
+    assert desk.clock.at - NOW >= timedelta(minutes=40)
+
+
+async def test_a_sale_that_shows_up_after_the_window_is_adopted_when_a_person_asks(desk: Desk) -> None:
+    desk.shop.after_sale, desk.shop.shows_after = LOST, timedelta(hours=3)
+    await refusal(desk)
+    assert (await desk.buy_until_settled()).outcome == "in-doubt"
+    desk.clock.move(hours=3)
+    result = await desk.buy(person_asks=True)
+    assert (result.outcome, result.adopted, len(desk.shop.sold)) == ("placed", True, 1)
+
+
+@pytest.mark.parametrize("mode", ["accept", "reject", "return"])
+async def test_a_crash_after_the_sale_sells_once_in_every_mode(desk: Desk, mode: str) -> None:
+    class Crash(BaseException):
+        """A worker that dies: nothing after it runs."""
+
+    desk.shop.repeated = mode
+    original = desk.shop.sell
+
+    def sell_and_die(*args: str) -> Any:
+        original(*args)
+        raise Crash
+
+    desk.shop.sell = sell_and_die  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        await desk.buy()
+    desk.shop.sell = original  # type: ignore[method-assign]
+    assert await desk.state() is ActState.SENDING
+    result = await desk.buy_until_settled()
+    assert (result.outcome, result.adopted, len(desk.shop.sold)) == ("placed", True, 1)
+
+
+async def test_nothing_left_the_process_so_the_purchase_is_tried_again(desk: Desk) -> None:
+    desk.shop.before_post = lambda: desk.clock.move(seconds=31)  # the process was frozen past its deadline
+    with pytest.raises(NotSent):
+        await desk.buy()
+    assert (await desk.state(), desk.shop.posts) == (ActState.RESERVED, 0)
+    desk.shop.before_post = lambda: None
+    assert (await desk.buy()).outcome == "placed"
+
+
+async def test_a_clock_that_jumps_shuts_the_gate(desk: Desk) -> None:
+    desk.clock.is_drifting = True
+    with pytest.raises(NotSent):
+        await desk.buy()
+    assert desk.shop.posts == 0
+
+
+async def test_a_frozen_attempt_that_wakes_after_a_ruling_sends_nothing(desk: Desk) -> None:
+    entered, go = asyncio.Event(), asyncio.Event()
+
+    class Frozen(Shop):
+        async def place(self, placement: Any, gate: Any) -> Any:
+            entered.set()
+            await go.wait()
+            return await Shop.place(desk.shop, placement, gate)
+
+    frozen = asyncio.create_task(desk.buy(Frozen(desk.clock)))
+    await entered.wait()
+    desk.clock.move(minutes=62)
+    assert (await desk.buy()).outcome == "in-doubt"
+    await desk.rule("not-placed")
+    assert (await desk.buy()).outcome == "placed"
+    go.set()
+    with pytest.raises((NotSent, NotYet)):
+        await frozen
+    assert (len(desk.shop.sold), desk.shop.posts) == (1, 1)
+    assert await desk.state() is ActState.PLACED
+
+
+async def test_two_attempts_at_once_sell_once(desk: Desk) -> None:
+    results = await asyncio.gather(desk.buy(), desk.buy(), desk.buy(), return_exceptions=True)
+    assert len(desk.shop.sold) == 1
+    assert any(isinstance(r, PurchaseResult) and r.outcome == "placed" for r in results)
+    assert all(isinstance(r, PurchaseResult | NotYet) for r in results)
+    assert (await desk.buy()).outcome == "placed"
+
+
+async def test_an_unknown_shape_of_answer_pauses_all_buying(desk: Desk) -> None:
+    desk.shop.on_find = Unavailable("seller-answer-changed", "the answer has a shape that is not known")
+    error = await refusal(desk)
+    assert isinstance(error, Misconfigured)
+    assert error.code == "seller-answer-changed"
+    account = await desk.inventory.account("sandbox")
+    assert account is not None and account.parked_code == "seller-answer-changed"
+    desk.shop.on_find = None
+    assert (await refusal(desk)).code == "account-parked"
+    assert desk.shop.posts == 0
+
+
+async def test_payment_required_waits_for_a_person_and_then_buys(desk: Desk) -> None:
+    desk.shop.before_sale = Refused("seller-payment-required", "the balance is too low")
+    result = await desk.buy()
+    assert (result.outcome, result.code) == ("needs-person", "seller-payment-required")
+    assert (await desk.buy()).outcome == "needs-person"
+    assert desk.shop.posts == 1
+    desk.shop.before_sale = None
+    assert (await desk.buy(person_asks=True)).outcome == "placed"
+    assert len(desk.shop.sold) == 1
+
+
+async def test_a_token_rejected_between_look_up_and_post_parks_the_account(desk: Desk) -> None:
+    desk.shop.before_sale = REJECTED_TOKEN
+    assert (await refusal(desk)).code == "auth-rejected"
+    assert await desk.state() is ActState.RESERVED
+    account = await desk.inventory.account("sandbox")
+    assert account is not None and account.parked_code == "auth-rejected"
+    await desk.inventory.release_account("sandbox", event("sandbox", "account.released", "1"))
+    desk.shop.before_sale = None
+    assert (await desk.buy()).outcome == "placed"
+
+
+@pytest.mark.parametrize("code", ["order-parameters-refused", "product-refused"])
+async def test_definite_refusals_end_without_a_sale(desk: Desk, code: str) -> None:
+    desk.shop.before_sale = Refused(code, "the seller says no")
+    result = await desk.buy()
+    assert (result.outcome, result.code, await desk.state()) == ("rejected", code, ActState.REJECTED)
+
+
+async def test_a_price_above_the_limit_buys_nothing(desk: Desk) -> None:
+    desk.shop.price = Decimal("9.99")  # risen since the check
+    result = await desk.buy(max_price=Decimal("8.00"))
+    assert (result.outcome, result.code, desk.shop.posts) == ("rejected", "price-over-limit", 0)
+
+
+async def test_a_charge_that_differs_is_kept_and_flagged(desk: Desk) -> None:
+    desk.shop.charges = Decimal("70.10")
+    result = await desk.buy()
+    assert (result.outcome, result.code, result.charged) == ("placed", "price-differs", Money(amount=Decimal("70.10")))
+
+
+async def test_another_order_under_our_reference_calls_a_person(desk: Desk) -> None:
+    desk.shop.sell(desk.wanted.order_id, "essentialssl", "www.other.test")
+    result = await desk.buy()
+    assert (result.outcome, result.code, desk.shop.posts) == ("needs-person", "order-not-ours", 0)
+
+
+async def test_a_list_match_without_our_id_is_named_and_never_adopted(desk: Desk) -> None:
+    desk.shop.before_sale = LOST
+    await refusal(desk)
+    desk.shop.sell("", "positivessl", "www.example.test")  # somebody bought the same in the seller's panel
+    result = await desk.buy_until_settled()
+    assert result.outcome == "in-doubt"
+    assert "9900000" in result.message
+    ruled = await desk.rule("placed", "9900000")
+    assert (ruled.outcome, ruled.adopted) == ("placed", True)
+
+
+async def test_what_the_list_shows_under_our_id_is_adopted(desk: Desk) -> None:
+    desk.shop.after_sale = LOST
+    await refusal(desk)
+    by_id = desk.shop.find
+
+    async def lagging(*, seller_order_id: str = "", custom_order_id: str = "") -> Any:
+        return None if custom_order_id else await by_id(seller_order_id=seller_order_id)
+
+    desk.shop.find = lagging  # type: ignore[method-assign]
+    result = await desk.buy_until_settled()
+    assert (result.outcome, result.adopted, len(desk.shop.sold)) == ("placed", True, 1)
+
+
+async def test_the_seller_away_means_wait_not_buy(desk: Desk) -> None:
+    desk.shop.on_find = AWAY
+    assert (await refusal(desk)).code == "seller-unreachable"
+    shown = await desk.inventory.order(desk.wanted.order_id)
+    assert shown is not None and "could not look" in shown.look
+    assert desk.shop.posts == 0
+
+
+async def test_another_run_may_not_touch_the_purchase(desk: Desk) -> None:
+    await desk.buy()
+    stranger = desk.given.run.model_copy(update={"first_run_id": "run-2"})
+    error = await refusal(desk, run=stranger)
+    assert error.code == "not-owner"
+
+
+async def test_the_database_lost_between_answer_and_commit(desk: Desk) -> None:
+    change = desk.inventory.change_act
+
+    async def lost(act_id: str, **changes: Any) -> Any:
+        if changes["to"] is ActState.PLACED:
+            raise Unavailable("inventory-unavailable", "the inventory does not answer")
+        return await change(act_id, **changes)
+
+    desk.inventory.change_act = lost  # type: ignore[method-assign]
+    assert (await refusal(desk)).code == "inventory-unavailable"
+    desk.inventory.change_act = change  # type: ignore[method-assign]
+    result = await desk.buy_until_settled()
+    assert (result.outcome, result.adopted, len(desk.shop.sold)) == ("placed", True, 1)
+
+
+# rulings
+
+
+async def in_doubt(desk: Desk) -> None:
+    desk.shop.before_sale = LOST
+    await refusal(desk)
+    assert (await desk.buy_until_settled()).outcome == "in-doubt"
+    desk.shop.before_sale = None
+
+
+async def ruling_refused(desk: Desk, outcome: str, number: str | None = None) -> str:
+    with pytest.raises(Refused) as caught:
+        await desk.rule(outcome, number)
+    return caught.value.code
+
+
+async def test_not_placed_buys_once_and_only_after_the_window(desk: Desk) -> None:
+    await in_doubt(desk)
+    assert (await desk.rule("not-placed")).outcome == "reserved"
+    assert (await desk.buy()).outcome == "placed"
+    assert len(desk.shop.sold) == 1
+
+
+async def test_not_placed_is_refused_while_the_seller_shows_the_order(desk: Desk) -> None:
+    await in_doubt(desk)
+    desk.shop.sell(desk.wanted.order_id, "positivessl", "www.example.test")
+    assert await ruling_refused(desk, "not-placed") == "seller-shows-order"
+
+
+async def test_not_placed_is_refused_before_the_window_is_over(desk: Desk) -> None:
+    await in_doubt(desk)
+    desk.clock.at = NOW + timedelta(minutes=30)
+    assert await ruling_refused(desk, "not-placed") == "too-early-to-tell"
+
+
+async def test_placed_is_refused_for_what_is_not_ours(desk: Desk) -> None:
+    await in_doubt(desk)
+    other = order(2, name="www.other.test")
+    await desk.inventory.open_order(other, NOW)
+    foreign = desk.shop.sell(other.order_id, "positivessl", "www.other.test")
+    wrong_name = desk.shop.sell("", "positivessl", "www.third.test")
+    assert await ruling_refused(desk, "placed", "123") == "seller-order-unknown"
+    assert await ruling_refused(desk, "placed", foreign.seller_order_id) == "order-not-ours"
+    assert await ruling_refused(desk, "placed", wrong_name.seller_order_id) == "order-not-ours"
+    assert await desk.state() is ActState.IN_DOUBT
+
+
+async def test_placed_is_refused_for_an_order_adopted_by_another(desk: Desk) -> None:
+    await in_doubt(desk)
+    taken = desk.shop.sell("", "positivessl", "www.example.test")
+    other = order(2, name="www.other.test")
+    await desk.inventory.open_order(other, NOW)
+    act = await desk.inventory.reserve(
+        other.order_id, fingerprint=None, owner="o", price=Money(amount=Decimal(1)), body_hash="", now=NOW
+    )
+    await desk.inventory.change_act(
+        act.act_id, seen=act.state, fence=act.fence, to=ActState.PLACED,
+        changes=act.model_copy(update={"seller_order_id": taken.seller_order_id}), event=event(other.order_id), now=NOW,
+    )  # fmt: skip
+    assert await ruling_refused(desk, "placed", taken.seller_order_id) == "seller-order-taken"
+
+
+async def test_a_ruling_twice_is_one_and_two_at_once_are_one(desk: Desk) -> None:
+    await in_doubt(desk)
+    found = desk.shop.sell("", "positivessl", "www.example.test")
+    results = await asyncio.gather(
+        desk.rule("placed", found.seller_order_id), desk.rule("abandon"), return_exceptions=True
+    )
+    assert sum(isinstance(r, PurchaseResult) for r in results) == 1
+    assert sum(isinstance(r, Refused | NotYet) for r in results) == 1
+
+
+async def test_abandon_stops_looking(desk: Desk) -> None:
+    await in_doubt(desk)
+    assert (await desk.rule("abandon")).outcome == "abandoned"
+    assert (await desk.rule("abandon")).outcome == "abandoned"
+    result = await desk.buy()
+    assert (result.outcome, result.code) == ("abandoned", "purchase-abandoned")
+    assert desk.shop.posts == 1
+
+
+async def test_nothing_is_ruled_about_a_settled_purchase(desk: Desk) -> None:
+    await desk.buy()
+    assert await ruling_refused(desk, "not-placed") == "nothing-to-resolve"
+    assert await ruling_refused(desk, "abandon") == "nothing-to-resolve"
