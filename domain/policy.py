@@ -14,11 +14,11 @@ KEY_SIZES = {"ecdsa": (256, 384), "rsa": (2048, 3072, 4096)}
 RENEWAL_LEAD = timedelta(days=30)
 """An equal request for an issued order with more of its term left than this would buy the same thing twice."""
 
-_UNDIGESTED = {"request_id", "requested_by", "reason", "dry_run"}
+_UNDIGESTED = {"request_id", "requested_by", "reason", "dry_run", "resume_order"}
 
 
 def request_digest(request: OrderRequest) -> str:
-    """Return the digest of what is asked for: who asks, why, and the request id itself are left out."""
+    """Return the digest of what is bought: who asks, why, the request id, and which lost run it takes up are left out."""
     return ids.digest(request.model_dump(mode="json", exclude=_UNDIGESTED))
 
 
