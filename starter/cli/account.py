@@ -14,6 +14,7 @@ from starter.cli.flags import LIST, SHOW
 from starter.cli.verb import noun, verb
 
 if TYPE_CHECKING:
+    from activities.ports import Seller
     from domain.inventory import AccountRecord
 
 app = noun("Seller accounts.")
@@ -97,19 +98,36 @@ async def _verify(call: Call, record: "AccountRecord", token: str, *, force: boo
 
 @verb(app, "check", (*SHOW, "reason"))
 async def check(call: Call, name: Annotated[str, typer.Argument(help="The account.")] = "") -> Answer:
-    """Ask the seller whether the token is good; releases the account's work when it was parked."""
+    """Ask the seller whether the token is good and its answers are understood; releases the account when parked."""
     from starter.cli import views
     from starter.cli.events import event
     from starter.cli.finding import one_account
 
     async with call.adapters() as adapters:
         record = await one_account(adapters.inventory, name)
-        await (await adapters.sellers.open(record.name)).check_credentials()
+        seller = await adapters.sellers.open(record.name)
+        await seller.check_credentials()
+        await _look_for_nothing(seller)
         told = event(call, "account.released", record.name)
         released = bool(record.parked_code) and await adapters.inventory.release_account(record.name, told)
         record = await one_account(adapters.inventory, record.name)
     call.note("the seller accepts the token" + ("; waiting orders go on" if released else ""))
     return Answer("account.check", views.account(record), views.ACCOUNT, changed=released)
+
+
+async def _look_for_nothing(seller: "Seller") -> None:
+    """Look up a reference that never existed: buying relies on recognising the answer *unknown order*.
+
+    Raises:
+        Unavailable: ``seller-answer-changed``: the answer has another shape, or shows an order.
+    """
+    never = "EC-" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(26))
+    if await seller.find(custom_order_id=never) is not None:
+        raise Unavailable(
+            "seller-answer-changed",
+            "The seller shows an order under a reference that never existed.",
+            next_step="ask the seller; nothing is bought with this account until that is understood",
+        )
 
 
 @verb(app, "list", LIST)

@@ -22,7 +22,7 @@ from domain.inventory import (
 )
 from domain.product import Product, ProductTerm
 from domain.request import Act, OrderRequest
-from domain.seller import Money
+from domain.seller import Money, SellerOrder
 from starter.cli.doors import REAL, Doors
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -213,12 +213,22 @@ class FakeVault:
 
 @dataclass
 class FakeSeller:
+    """``unknown`` is what it answers for a reference that it does not know."""
+
     error: Exception | None = None
     tokens: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    unknown: Exception | SellerOrder | None = None
 
     async def check_credentials(self) -> None:
         if self.error is not None:
             raise self.error
+
+    async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
+        self.references.append(custom_order_id)
+        if isinstance(self.unknown, Exception):
+            raise self.unknown
+        return self.unknown
 
     async def products(self, code: str = "") -> tuple[Product, ...]:
         return (PRODUCT,)

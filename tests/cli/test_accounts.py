@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from activities.adapters.dns import SECRET_PURPOSE_DNS_TSIG
-from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN
+from activities.adapters import build
+from domain import ids
 from domain.errors import Refused, Unavailable
 from domain.inventory import Environment
+from domain.seller import SellerOrder, SellerState
 from starter.cli import doors
 from tests.cli.conftest import Evercert, Outcome
 from tests.cli.fakes import NOW, ONE, PRODUCT, FakePublisher, FakeSeller, World, account, dns_account, order
@@ -21,8 +22,8 @@ def add(evercert: Evercert, *more: str, environment: str = "live") -> Outcome:
 
 
 def test_purposes_are_those_that_the_adapters_open() -> None:
-    assert doors.SELLER_TOKEN_PURPOSE == SECRET_PURPOSE_SELLER_TOKEN
-    assert doors.TSIG_SECRET_PURPOSE == SECRET_PURPOSE_DNS_TSIG
+    assert doors.SELLER_TOKEN_PURPOSE == build.SELLER_TOKEN_PURPOSE
+    assert doors.TSIG_SECRET_PURPOSE == build.TSIG_SECRET_PURPOSE
 
 
 def test_add_tries_seals_and_audits(evercert: Evercert, world: World) -> None:
@@ -103,6 +104,30 @@ def test_check_releases_a_parked_account(evercert: Evercert, world: World) -> No
     assert told.document["changed"] is True and told.document["data"]["state"] == "ready"
     assert [it.kind for it in world.inventory.events] == ["account.released"]
     assert evercert("account", "check", "main", "-o", "json").document["changed"] is False
+
+
+def test_check_looks_a_reference_up_that_never_existed(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts["main"] = account()
+    assert [evercert("account", "check").code for _ in range(2)] == [0, 0]
+    one, two = world.seller.references
+    assert one != two and ids.is_order_id(one) and ids.is_order_id(two)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Unavailable("seller-answer-changed", "The seller's answer has a shape that is not known."),
+        SellerOrder(seller_order_id="1", state=SellerState.ACTIVE),
+    ],
+)
+def test_check_keeps_an_account_parked_whose_answers_are_not_understood(
+    evercert: Evercert, world: World, answer: Exception | SellerOrder
+) -> None:
+    world.inventory.held_accounts["main"] = account(parked_code="seller-answer-changed", parked_at=NOW)
+    world.seller.unknown = answer
+    told = evercert("account", "check", "-o", "json")
+    assert (told.code, told.error["code"]) == (7, "seller-answer-changed")
+    assert world.inventory.held_accounts["main"].parked_code == "seller-answer-changed" and not world.inventory.events
 
 
 def test_check_of_a_bad_token_leaves_it_parked(evercert: Evercert, world: World) -> None:
