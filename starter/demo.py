@@ -230,8 +230,8 @@ def _say_next(stack: Stack, say: Say) -> None:
     say(f"   in the Web UI    {stack.server.ui_url}/namespaces/{NAMESPACE}/workflows/start-workflow?taskQueue=evercert")
     say(f"                    type IssueCertificate, input {start_form(form)}")
     say("   in another shell, with the environment of this demo:")
-    for key in ("EVERCERT_HOME", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_CONFIG_FILE"):
-        say(f"       export {key}={stack.environment()[key]}")
+    for key, value in stack.exports().items():
+        say(f"       export {key}={value}")
     evercert = Path(sys.executable).with_name("evercert")
     for words in (
         "order list",

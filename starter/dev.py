@@ -34,8 +34,8 @@ async def run_dev(options: DevOptions, say: Callable[[str], None]) -> int:
         say(f"name server      {stack.sandbox.dns_host}:{stack.sandbox.dns_port}")
         say(f"home             {options.home}")
         say("For commands in another shell:")
-        for key in ("EVERCERT_HOME", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_CONFIG_FILE"):
-            say(f"    export {key}={stack.environment()[key]}")
+        for key, value in stack.exports().items():
+            say(f"    export {key}={value}")
         say("Start one in the Web UI: type IssueCertificate, task queue evercert, input")
         say(f"    {start_form(demo_request().model_dump(mode='json', exclude_defaults=True))}")
         say("Everything runs until Ctrl-C; orders under way go on at the next start.")

@@ -131,7 +131,13 @@ class Stack:
             "TEMPORAL_NAMESPACE": NAMESPACE,
             "TEMPORAL_CONFIG_FILE": str(self.options.home / "temporal.toml"),
             "PYTHONUNBUFFERED": "1",
+            **({"EVERCERT_PROFILE__DEFAULT__WEB_UI": self.server.ui_url} if self.server.ui_url else {}),
         }
+
+    def exports(self) -> dict[str, str]:
+        """Return what another shell needs, so that commands there meet this stack; links of the Web UI included."""
+        wanted = ("EVERCERT_HOME", "EVERCERT_PROFILE__DEFAULT__WEB_UI")
+        return {key: it for key, it in self.environment().items() if key in wanted or key.startswith("TEMPORAL_")}
 
     def adopt_environment(self) -> None:
         """Make this process use the stack too, as its children do."""
