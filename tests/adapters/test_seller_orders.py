@@ -451,6 +451,7 @@ async def test_the_body_of_an_order() -> None:
         "isCUOrder": False,
         "isRenewalOrder": False,
         "isTrialOrder": False,
+        "AutoWWW": False,
         "RelatedTheSSLStoreOrderID": "",
         "SpecialInstructions": "",
         "AdminContact": contact,

@@ -37,7 +37,7 @@ def test_defaults(home: Path) -> None:
     assert (found.profile, found.temporal, found.config_file) == ("default", "default", None)
     assert found.inventory_url == f"sqlite+aiosqlite:///{home}/data/inventory.db"
     assert found.base_dir == home and found.master_key == "file:master.key"
-    assert (found.log.format, found.log.level, found.http.use_proxy) == ("auto", "info", True)
+    assert (found.log.format, found.log.level, found.http.read_seconds) == ("auto", "info", 30)
 
 
 def test_variable_over_file_over_default(home: Path) -> None:
