@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from activities.ports import SendGate
-from domain.errors import Ambiguous, EvercertError, NotSent, Refused, Unavailable
+from domain.errors import Ambiguous, EvercertError, NotSent, NotYet, Refused, Unavailable
 from domain.product import Product, ProductTerm
 from domain.seller import Money, Placement, ProofRecord, SellerOrder, SellerState
 from tests.adapters.inventory_support import NOW
@@ -52,6 +52,8 @@ class Shop:
         before_sale, after_sale: raised before or after the sale is made.
         on_find: raised instead of an answer to a look-up.
         before_post: called when a post arrives, for races.
+        leaves: what there is to download.
+        catalogue: what it sells instead of the one product.
     """
 
     clock: StandingClock
@@ -69,6 +71,8 @@ class Shop:
     posts: int = 0
     finds: int = 0
     before_post: Callable[[], None] = lambda: None
+    leaves: tuple[str, ...] = ()
+    catalogue: tuple[Product, ...] | None = None
 
     async def open(self, account: str) -> "Shop":
         return self
@@ -77,6 +81,8 @@ class Shop:
         return None
 
     async def products(self, code: str = "") -> tuple[Product, ...]:
+        if self.catalogue is not None:
+            return self.catalogue
         term = ProductTerm(months=12, price=self.price)
         return (
             Product(code="positivessl", name="P", vendor="SECTIGO", level="dv", terms=(term,), read_at=self.clock.at),
@@ -123,6 +129,11 @@ class Shop:
         self.sold_at.append(self.clock.at)
         return order
 
+    def alter(self, **facts: object) -> SellerOrder:
+        """Let the newest sale be shown otherwise from now on."""
+        self.sold[-1] = self.sold[-1].model_copy(update=facts)
+        return self.sold[-1]
+
     def _shown(self) -> list[SellerOrder]:
         return [o for o, at in zip(self.sold, self.sold_at, strict=True) if at + self.shows_after <= self.clock.at]
 
@@ -144,9 +155,11 @@ class Shop:
         return tuple(rows)
 
     async def request_refund(self, seller_order_id: str, *, reason: str, gate: SendGate) -> SellerOrder:
-        self.posts += 1
+        self.before_post()
+        await asyncio.sleep(0)
         if not gate.may_send():
             raise NotSent("send-window-over", "the gate was shut")
+        self.posts += 1
         if self.before_sale is not None:
             raise self.before_sale
         index = next(i for i, order in enumerate(self.sold) if order.seller_order_id == seller_order_id)
@@ -156,7 +169,9 @@ class Shop:
         return self.sold[index]
 
     async def download(self, seller_order_id: str) -> tuple[str, ...]:
-        raise AssertionError("not part of a purchase")
+        if not self.leaves:
+            raise NotYet("download-unavailable", "nothing to download yet")
+        return self.leaves
 
 
 LOST = Ambiguous("purchase-outcome-unknown", "the connection closed after the request was sent")

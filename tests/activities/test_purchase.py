@@ -1,112 +1,19 @@
 """The purchase activity with a real inventory: every bad day ends with at most one sale, and says where it stands."""
 
 import asyncio
-import dataclasses
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.testing import ActivityEnvironment
 
-from activities.adapters.inventory import SqlInventory
-from activities.messages import PurchaseInput, PurchaseResult, ResolveInput, RunRef
-from activities.purchase import Purchase
-from activities.rulings import Rulings
-from domain import ids
+from activities.messages import PurchaseResult
 from domain.errors import EvercertError, Misconfigured, NotSent, NotYet, Refused, Unavailable
-from domain.inventory import AccountRecord, ActState, Environment, KeyRecord, NewOrder
-from domain.request import ResolvePurchase
+from domain.inventory import ActState
 from domain.seller import Money
-from tests.activities.shop import AWAY, LOST, REJECTED_TOKEN, Shop, StandingClock
-from tests.adapters.inventory_support import NOW, event, fresh_inventory, order
-
-
-@dataclass
-class Desk:
-    """One order at the moment of its purchase, and everything around it."""
-
-    inventory: SqlInventory
-    clock: StandingClock
-    shop: Shop
-    wanted: NewOrder
-    attempts: int = 0
-
-    @property
-    def given(self) -> PurchaseInput:
-        run = RunRef(
-            order_id=self.wanted.order_id, workflow_id=self.wanted.workflow_id, first_run_id="run-1", account="sandbox"
-        )
-        return PurchaseInput(
-            run=run, product="positivessl", vendor="SECTIGO", months=12, names=self.wanted.names,
-            key_id=ids.key_id(self.wanted.order_id, 1), quoted=Money(amount=Decimal("7.10")),
-        )  # fmt: skip
-
-    async def buy(self, shop: Any = None, **changes: Any) -> PurchaseResult:
-        """One attempt of the activity, as Temporal would start it."""
-        self.attempts += 1
-        env = ActivityEnvironment()
-        env.info = dataclasses.replace(ActivityEnvironment.default_info(), attempt=self.attempts)
-        work = Purchase(self.inventory, shop or self.shop, self.clock)
-        result: PurchaseResult = await env.run(work.purchase, self.given.model_copy(update=changes))
-        return result
-
-    async def buy_until_settled(self) -> PurchaseResult:
-        """Retry as Temporal would: each *not yet* and *unavailable* later, by the pause it asks for."""
-        while True:
-            try:
-                return await self.buy()
-            except (NotYet, Unavailable) as error:
-                self.clock.at += error.retry_after or timedelta(seconds=10)
-
-    async def rule(self, outcome: str, number: str | None = None) -> PurchaseResult:
-        payload = ResolvePurchase.model_validate(
-            {"by": "ann@example.com", "outcome": outcome, "seller_order_id": number}
-        )
-        work = Rulings(self.inventory, self.shop, self.clock)
-        answer = await ActivityEnvironment().run(
-            work.resolve_purchase, ResolveInput(purchase=self.given, ruling=payload)
-        )
-        assert isinstance(answer, PurchaseResult)
-        return answer
-
-    async def state(self) -> ActState:
-        act = await self.inventory.act(self.wanted.order_id)
-        assert act is not None
-        return act.state
-
-    async def trail(self) -> list[str]:
-        return [row.kind for row in await self.inventory.audit(subject=self.wanted.order_id) if "purchase" in row.kind]
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """An order that is checked, with its key made, about to be bought."""
-    async with fresh_inventory(tmp_path) as inventory:
-        clock = StandingClock()
-        account = AccountRecord(
-            name="sandbox",
-            environment=Environment.SANDBOX,
-            base_url="http://127.0.0.1:1/rest",
-            partner_code="1",
-            secret_id="s",
-        )
-        await inventory.add_account(account, b"sealed", event("sandbox"))
-        wanted = order()
-        await inventory.open_order(wanted, NOW)
-        key = KeyRecord(
-            key_id=ids.key_id(wanted.order_id, 1),
-            order_id=wanted.order_id,
-            algorithm="ecdsa",
-            size=256,
-            csr="CSR",
-            spki_sha256="ab",
-        )
-        await inventory.put_key(key, b"sealed", NOW)
-        yield Desk(inventory, clock, Shop(clock), wanted)
+from tests.activities.desk import Desk
+from tests.activities.shop import AWAY, LOST, REJECTED_TOKEN, Shop
+from tests.adapters.inventory_support import NOW, event, order
 
 
 async def refusal(desk: Desk, **changes: Any) -> EvercertError:
@@ -174,7 +81,7 @@ async def test_a_crash_after_the_sale_sells_once_in_every_mode(desk: Desk, mode:
         original(*args)
         raise Crash
 
-    desk.shop.sell = sell_and_die  # type: ignore[method-assign]
+    desk.shop.sell = sell_and_die  # type: ignore[method-assign, assignment]
     with pytest.raises(Crash):
         await desk.buy()
     desk.shop.sell = original  # type: ignore[method-assign]
