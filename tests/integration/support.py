@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.api.workflowservice.v1 import ResetActivityRequest
+from temporalio.api.workflowservice.v1 import ResetActivityRequest, UpdateActivityOptionsRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
@@ -58,6 +61,8 @@ class House:
     def __init__(self, stack: Stack, client: EvercertClient) -> None:
         self.stack = stack
         self.client = client
+        self.said: list[Said] = []
+        """What every command of :meth:`cli` has said."""
 
     # orders
 
@@ -115,10 +120,12 @@ class House:
         return [event.kind for event in await self.client.inventory.audit(subject=subject)]
 
     async def look_at_once(self, started: StartedOrder) -> None:
-        """Let what waits for its next try be tried now, as *Reset* of a pending activity in the Web UI does."""
+        """Let what waits a minute for its next try be tried now, as *Reset* of a pending activity in the Web UI does."""
         handle = self.handle(started)
         described = await handle.describe()
         for pending in described.raw_description.pending_activities:
+            if pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
+                continue  # the server would lose the answer of a try that runs
             try:
                 await self.client.temporal.workflow_service.reset_activity(
                     ResetActivityRequest(
@@ -129,6 +136,32 @@ class House:
                 )
             except RPCError:
                 continue  # it has ended meanwhile
+
+    async def until_resting(self, started: StartedOrder) -> None:
+        """Wait until a run lies between two looks. What runs when its worker is killed is missed minutes later only."""
+        handle = self.handle(started)
+
+        async def is_resting() -> bool:
+            pending = (await handle.describe()).raw_description.pending_activities
+            return bool(pending) and all(
+                it.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED for it in pending
+            )
+
+        await until_true(is_resting)
+
+    async def give_up_at_once(self, started: StartedOrder) -> None:
+        """Let the server miss at once what a killed worker had begun, as `temporal activity update-options` does."""
+        handle = self.handle(started)
+        for pending in (await handle.describe()).raw_description.pending_activities:
+            await self.client.temporal.workflow_service.update_activity_options(
+                UpdateActivityOptionsRequest(
+                    namespace=NAMESPACE,
+                    execution=WorkflowExecution(workflow_id=started.workflow_id, run_id=started.run_id),
+                    id=pending.activity_id,
+                    activity_options=ActivityOptions(start_to_close_timeout=Duration(seconds=5)),
+                    update_mask=FieldMask(paths=["start_to_close_timeout"]),
+                )
+            )
 
     async def page(self, started: StartedOrder) -> str:
         """The current details that the Web UI shows of a run."""
@@ -176,7 +209,9 @@ class House:
 
     async def cli(self, *words: str, stdin: str = "", env: dict[str, str] | None = None) -> Said:
         """Run a command as a person would, in the environment of this machine."""
-        return await run_cli(words, {**self.stack.environment(), **(env or {})}, stdin)
+        said = await run_cli(words, {**self.stack.environment(), **(env or {})}, stdin)
+        self.said.append(said)
+        return said
 
 
 async def run_cli(words: Sequence[str], env: dict[str, str], stdin: str = "") -> Said:

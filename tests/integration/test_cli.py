@@ -1,0 +1,217 @@
+"""The command line as people and scripts use it, and where no secret may ever stand."""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tests.integration.support import House, Said, run_cli
+
+pytestmark = pytest.mark.server
+
+NAME = "shop.example.test"
+TOKEN = "sandbox-token"
+TSIG = "ZXZlcmNlcnQtc2FuZGJveC1wdWJsaXNoZWQta2V5LTE="
+WRONG_TOKEN = "a-token-that-nobody-gave-out"
+ORDER = ("--account", "sandbox", "--product", "positivessl", "--months", "12", "--dns-account", "sandbox")
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What ``order create --wait`` told."""
+
+    said: Said
+    order: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+async def bought(house: House) -> Bought:
+    said = await house.cli("order", "create", *ORDER, "--yes", "--reason", "CHG-7", "--wait", "-o", "json", NAME)
+    assert said.code == 0, said.err
+    return Bought(said, said.json["data"])
+
+
+async def ask(house: House, *words: str) -> Any:
+    """Run a command that must succeed; its data."""
+    said = await house.cli(*words, "-o", "json")
+    assert said.code == 0, said.err
+    assert said.json["schema"].startswith("evercert/")
+    return said.json["data"]
+
+
+async def test_order_create_waits_for_the_end(bought: Bought) -> None:
+    assert bought.said.json["schema"] == "evercert/order.create/v1"
+    assert bought.said.json["changed"] is True
+    assert bought.order["state"] == "issued"
+    assert bought.order["price"] == {"amount": "7.95", "currency": "USD"}
+    assert bought.order["reason"] == "CHG-7"
+
+
+async def test_orders_are_listed_and_shown(house: House, bought: Bought) -> None:
+    listed = await ask(house, "order", "list", "--name", NAME)
+    assert [it["id"] for it in listed] == [bought.order["id"]]
+    by_name = await ask(house, "order", "show", NAME)
+    by_id = await ask(house, "order", "show", bought.order["id"])
+    assert by_name == by_id == listed[0]
+    ids = await house.cli("order", "list", "--state", "issued", "-o", "id")
+    assert bought.order["id"] in ids.out.split()
+
+
+async def test_certificates_are_listed_and_shown(house: House, bought: Bought) -> None:
+    (listed,) = await ask(house, "cert", "list", "--name", NAME)
+    shown = await ask(house, "cert", "show", NAME)
+    assert shown == listed
+    assert shown["order_id"] == bought.order["id"]
+    (version,) = await ask(house, "cert", "versions", NAME)
+    assert (version["version"], version["state"], version["problems"]) == (1, "current", [])
+
+
+async def export(house: House, part: str, *more: str) -> str:
+    """Export a part of the certificate as the PEM text on standard output."""
+    said = await run_cli(["cert", "export", NAME, "--part", part, *more], house.stack.environment())
+    assert said.code == 0, said.err
+    return said.out
+
+
+async def test_leaf_chain_and_fullchain_are_exported(house: House, bought: Bought) -> None:
+    leaf, chain, fullchain = [await export(house, part) for part in ("leaf", "chain", "fullchain")]
+    assert fullchain == leaf + chain
+    (certificate,) = x509.load_pem_x509_certificates(leaf.encode())
+    assert certificate.not_valid_after_utc < datetime.now(UTC) + timedelta(days=200)
+    issuers = x509.load_pem_x509_certificates(chain.encode())
+    certificate.verify_directly_issued_by(issuers[0])
+    root = x509.load_pem_x509_certificate(house.stack.root_certificate().encode())
+    issuers[-1].verify_directly_issued_by(root)
+
+
+async def test_a_key_leaves_only_with_a_reason_and_an_audit_row(house: House, bought: Bought, tmp_path: Path) -> None:
+    refused = await house.cli("cert", "export", NAME, "--part", "key", "-o", "json")
+    assert (refused.code, refused.error["code"]) == (4, "reason-required")
+    assert "PRIVATE KEY" not in refused.out
+    (certificate,) = await ask(house, "cert", "list", "--name", NAME)
+    file = tmp_path / "key.pem"
+    written = await house.cli("cert", "export", NAME, "--part", "key", "--reason", "move to web-1", "--to", str(file))
+    assert written.code == 0, written.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    key = load_pem_private_key(file.read_bytes(), None)
+    (leaf,) = x509.load_pem_x509_certificates((await export(house, "leaf")).encode())
+    assert key.public_key() == leaf.public_key()
+    again = await house.cli("cert", "export", NAME, "--part", "key", "--reason", "again", "--to", str(file))
+    assert again.code != 0
+    events = await ask(house, "audit", "list", "--limit", "1000")
+    exported = [it for it in events if it["kind"] == "key.exported"]
+    assert [it["reason"] for it in exported] == ["move to web-1"]
+    assert exported[0]["facts"]["certificate"] == certificate["id"]
+    assert exported[0]["claim"] == "claimed" and exported[0]["by"]
+
+
+async def test_the_audit_of_an_order_reads_as_a_story(house: House, bought: Bought) -> None:
+    events = await ask(house, "audit", "list", bought.order["id"])
+    kinds = [it["kind"] for it in events]
+    assert kinds[0] == "order.requested" and kinds[-1] == "order.issued"
+    assert [it["at"] for it in events] == sorted(it["at"] for it in events)
+
+
+async def test_doctor_is_content(house: House, bought: Bought) -> None:
+    findings = await ask(house, "doctor", "--fail-on", "warning")
+    assert {it["status"] for it in findings} == {"ok"}, findings
+    assert {"config", "inventory", "accounts", "dns", "temporal", "worker"} == {it["area"] for it in findings}
+
+
+async def test_links_into_the_web_ui(house: House, bought: Bought) -> None:
+    links = {it["name"]: it["url"] for it in await ask(house, "temporal", "links", bought.order["id"])}
+    assert "start-workflow?taskQueue=evercert" in links["start box"]
+    assert "EvercertNeedsPerson" in links["needs a person"]
+    assert bought.order["workflow_id"] in links[bought.order["id"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "code", "exit_code"),
+    [
+        pytest.param((), "www.readonly.test", "dns-no-write-access", 6, id="zone not writable"),
+        pytest.param(("--months", "13"), "term.example.test", "validity-not-sold", 4, id="months not sold"),
+    ],
+)
+async def test_an_order_that_is_refused_ends_the_command_so(
+    house: House, changes: tuple[str, ...], name: str, code: str, exit_code: int
+) -> None:
+    said = await house.cli("order", "create", *ORDER, *changes, "--yes", "--wait", "-o", "json", name)
+    assert (said.code, said.error["code"]) == (exit_code, code)
+    assert said.error["message"].startswith("Nothing was bought.")
+    assert said.out == ""
+
+
+async def test_an_account_with_a_wrong_token_is_not_saved(house: House) -> None:
+    before = await ask(house, "account", "list")
+    words = ("--partner-code", "12345678", "--base-url", house.stack.sandbox.base_url, "--environment", "sandbox")
+    said = await house.cli("account", "add", "second", *words, "--token-stdin", "-o", "json", stdin=f"{WRONG_TOKEN}\n")
+    assert (said.code, said.error["code"]) == (6, "auth-rejected")
+    assert await ask(house, "account", "list") == before
+    assert await house.client.inventory.audit(subject="second") == ()
+
+    said = await house.cli("account", "add", "second", *words, "--token-stdin", "-o", "json", stdin=f"{TOKEN}\n")
+    assert said.code == 0, said.err
+    assert [it["name"] for it in await ask(house, "account", "list")] == ["sandbox", "second"]
+    events = await house.client.inventory.audit(subject="second")
+    assert [event.kind for event in events] == ["account.added"]
+
+
+# secrets
+
+
+def needles(key_pem: bytes) -> dict[str, bytes]:
+    """What must stand nowhere in the open."""
+    key = load_pem_private_key(key_pem, None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    number = key.private_numbers().private_value.to_bytes(32, "big")
+    body = key_pem.split(b"-----")[2].split()
+    return {
+        "token": TOKEN.encode(),
+        "wrong token": WRONG_TOKEN.encode(),
+        "TSIG secret": TSIG.encode(),
+        "TSIG key": base64.b64decode(TSIG),
+        "PEM key": b"PRIVATE KEY-----",
+        **{f"line {index} of the key": line for index, line in enumerate(body) if len(line) > 20},
+        "private number": number,
+        "private number in hex": number.hex().encode(),
+    }
+
+
+async def places(house: House) -> dict[str, bytes]:
+    """Everything that was written or said: histories, logs, answers of commands, the inventory's files."""
+    home = house.stack.options.home
+    found = {str(file.relative_to(home)): file.read_bytes() for file in sorted(home.glob("data/inventory.db*"))}
+    found["worker.log"] = (home / "worker.log").read_bytes()
+    for number, said in enumerate(house.said):
+        found[f"command {number}"] = (said.out + said.err).encode()
+    async for run in house.client.temporal.list_workflows():
+        history = await house.client.temporal.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        found[f"history {run.id}"] = b"".join(event.SerializeToString() for event in history.events)
+    return found
+
+
+async def test_no_secret_stands_anywhere_in_the_open(house: House, bought: Bought) -> None:
+    key = (await export(house, "key", "--reason", "to look for it")).encode()
+    seen = await places(house)
+    assert any(NAME.encode() in text for where, text in seen.items() if where.startswith("history"))
+    assert any(NAME.encode() in text for where, text in seen.items() if where.startswith("command"))
+    assert NAME.encode() in b"".join(text for where, text in seen.items() if "inventory.db" in where)
+    assert seen["worker.log"]
+    hits = [(where, what) for where, text in seen.items() for what, needle in needles(key).items() if needle in text]
+    assert hits == []
+
+
+async def test_the_search_finds_what_is_planted(house: House, bought: Bought) -> None:
+    """A search that finds nothing proves something only if it would find it."""
+    key = (await export(house, "key", "--reason", "to look for it")).encode()
+    planted = Said(0, f"{TOKEN} {WRONG_TOKEN} {TSIG}\n{key.decode()}", "")
+    text = (planted.out + planted.err).encode()
+    found = {what for what, needle in needles(key).items() if needle in text}
+    assert found >= {"token", "wrong token", "TSIG secret", "PEM key"}
+    assert any(what.startswith("line") for what in found)
