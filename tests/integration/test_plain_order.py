@@ -125,7 +125,8 @@ async def test_the_inventory_has_version_one_and_both_clocks(house: House, order
     order = await house.record(ordered.started)
     assert (order.state, order.waiting_for, order.error_code) == ("issued", "nobody", "")
     assert order.seller_order_id == ordered.result.seller_order_id
-    assert order.term_ends_at is not None and order.leaf_ends_at == ordered.result.not_after
+    assert order.term_ends_at is not None and order.leaf_ends_at is not None
+    assert order.leaf_ends_at == ordered.result.not_after
     assert timedelta(days=360) < order.term_ends_at - datetime.now(UTC) < timedelta(days=367)
     assert order.leaf_ends_at < order.term_ends_at
     (version,) = await house.client.inventory.versions(order.certificate_id)
