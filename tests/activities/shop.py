@@ -140,7 +140,7 @@ class Shop:
     async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
         self.finds += 1
         if self.on_find is not None:
-            raise self.on_find
+            raise afresh(self.on_find)
         for order in reversed(self._shown()):
             if seller_order_id in ("", order.seller_order_id) and custom_order_id in ("", order.custom_order_id):
                 return order
@@ -172,6 +172,11 @@ class Shop:
         if not self.leaves:
             raise NotYet("download-unavailable", "nothing to download yet")
         return self.leaves
+
+
+def afresh(error: EvercertError) -> EvercertError:
+    """Return an error of its own for each raise: who catches one may write a pause into it."""
+    return type(error)(error.code, error.message, retry_after=error.retry_after)
 
 
 LOST = Ambiguous("purchase-outcome-unknown", "the connection closed after the request was sent")
