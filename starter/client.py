@@ -6,7 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -18,8 +25,10 @@ from activities.ports import Inventory
 from domain import ids
 from domain.errors import EvercertError, InvalidRequest, Refused, Unavailable
 from domain.inventory import AuditEvent, OrderRecord
+from domain.order import STATES, OrderState
 from domain.policy import request_digest
-from domain.request import Act, ExtendDeadline, OrderRequest
+from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
+from starter.history import RunHistory, read_steps
 from starter.logs import runtime
 from starter.plugin import evercert_plugin
 from starter.settings import Settings
@@ -130,6 +139,67 @@ class EvercertClient:
             return _existing(known, asked)
         return StartedOrder(order_id, workflow_id, run_id, asked.request_id or "", was_running=True)
 
+    async def resume(self, order: OrderRecord, *, by: str, reason: str = "") -> StartedOrder:
+        """Start a run that takes up an order whose own run is lost; a purchase that was sent is never sent again.
+
+        The new run takes the order over once the former one was found closed or missing twice, five minutes apart.
+        Repeated while such a run is under way it answers with that one.
+
+        Args:
+            order: as the inventory has it.
+            by: who asks (claimed, not proved).
+            reason: why, for the audit.
+
+        Raises:
+            Refused: ``order-ended``, or ``run-alive`` when its run is open.
+            InvalidRequest: ``resume-differs`` when the stored request is not what was ordered.
+            Unavailable: ``engine-unreachable``.
+        """
+        _require_open(order)
+        if _is_open(await self._described(order.workflow_id), order.run_id):
+            raise Refused(
+                "run-alive",
+                f"order {order.order_id} is in the hands of run {order.workflow_id}, which is open",
+                next_step=f"evercert order watch {order.order_id}; terminate that run first if it is stuck",
+            )
+        request = _resuming(order, by=by, reason=reason)
+        number = 1
+        while True:
+            workflow_id = ids.resume_workflow_id(order.order_id, number)
+            found = await self._described(workflow_id)
+            if found is None and (started := await self._start_resuming(workflow_id, request)) is not None:
+                return started
+            if found is not None and _is_open(found):
+                return StartedOrder(order.order_id, workflow_id, found.run_id, order.request_id, was_running=True)
+            number += found is not None  # None: another caller was faster; the same number is looked at again
+
+    async def _start_resuming(self, workflow_id: str, request: OrderRequest) -> StartedOrder | None:
+        order_id = request.resume_order or ""
+        try:
+            handle = await self._temporal.start_workflow(
+                IssueCertificate.run,
+                request,
+                id=workflow_id,
+                task_queue=WORKFLOW_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                static_summary=f"take up order {order_id}: {request.product} for {request.common_name}",
+            )
+        except WorkflowAlreadyStartedError:
+            return None
+        except RPCError as error:
+            raise _engine_error(error) from None
+        run_id = handle.first_execution_run_id or handle.result_run_id or ""
+        return StartedOrder(order_id, workflow_id, run_id, request.request_id or "", was_running=False)
+
+    async def _described(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        try:
+            return await self._temporal.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise _engine_error(error) from None
+
     async def wait(self, started: StartedOrder) -> OrderResult:
         """Wait for the end of an order's run, for as long as it takes."""
         handle = self._temporal.get_workflow_handle_for(
@@ -152,20 +222,52 @@ class EvercertClient:
         """Move the deadline of the order. Raises ``Refused`` with the run's own reason."""
         return await self._update(order, IssueCertificate.extend_deadline, act)
 
+    async def resolve_purchase(self, order: OrderRecord, act: ResolvePurchase) -> ActAnswer:
+        """Settle a purchase in doubt, or the outcome of a refund. Raises ``Refused`` with the run's own reason."""
+        return await self._update(order, IssueCertificate.resolve_purchase, act)
+
+    async def cancel(self, order: OrderRecord, act: Act) -> ActAnswer:
+        """Stop the order at its next safe point; what is paid for is asked back. Raises ``Refused`` as above."""
+        return await self._update(order, IssueCertificate.cancel, act)
+
+    async def history(self, order: OrderRecord) -> RunHistory:
+        """Return the history of the order's newest run as steps.
+
+        Raises:
+            InvalidRequest: ``run-not-found``.
+            Unavailable: ``engine-unreachable``.
+        """
+        found = await self._described(order.workflow_id)
+        if found is None or _first_run(found) not in ("", order.run_id):
+            raise _run_not_found()
+        handle = self._temporal.get_workflow_handle(order.workflow_id, run_id=found.run_id)
+        try:
+            steps = await read_steps(handle.fetch_history_events(), self._text_of)
+        except RPCError as error:
+            raise _engine_error(error) from None
+        return RunHistory(order.workflow_id, found.run_id, steps)
+
+    async def _text_of(self, payload: Payload) -> str:
+        (text,) = await self._temporal.data_converter.decode([payload], [str])
+        return str(text)
+
     async def _update(self, order: OrderRecord, update: Any, act: Act) -> ActAnswer:
         try:
             answer: ActAnswer = await self._handle(order).execute_update(update, act, result_type=ActAnswer)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             code = (cause.type if isinstance(cause, ApplicationError) else None) or "update-refused"
-            message = cause.message if isinstance(cause, ApplicationError) else "the order refused"
-            raise Refused(code, message) from None
+            told = cause.message if isinstance(cause, ApplicationError) else "the order refused"
+            message, _, step = told.partition(" Next: ")  # as activities/failures.py joins them
+            raise Refused(code, message, next_step=step) from None
         except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND and (now := await self.inventory.order(order.order_id)):
+                _require_open(now)
             raise _engine_error(error) from None
         return answer
 
     def _handle(self, order: OrderRecord) -> WorkflowHandle[Any, Any]:
-        return self._temporal.get_workflow_handle(order.workflow_id)
+        return self._temporal.get_workflow_handle(order.workflow_id, first_execution_run_id=order.run_id or None)
 
     async def export_key(self, key_id: str, event: AuditEvent) -> bytes:
         """Return a private key (PKCS#8 DER) after its audit row is written. On a single machine its administrator can."""
@@ -193,13 +295,46 @@ def _existing(known: OrderRecord, asked: OrderRequest) -> StartedOrder:
 
 def _engine_error(error: RPCError) -> EvercertError:
     if error.status is RPCStatusCode.NOT_FOUND:
-        return InvalidRequest(
-            "run-not-found",
-            "Temporal has no run of this order (any more)",
-            next_step="evercert order show tells what the inventory knows",
-        )
+        return _run_not_found()
     return Unavailable(
         "engine-unreachable",
         f"the Temporal server did not answer ({error.status.name})",
         next_step="evercert doctor temporal",
     )
+
+
+def _run_not_found() -> InvalidRequest:
+    return InvalidRequest(
+        "run-not-found",
+        "Temporal has no open run of this order",
+        next_step="evercert order explain tells what is known; evercert order resume takes an open order up again",
+    )
+
+
+def _require_open(order: OrderRecord) -> None:
+    if STATES[OrderState(order.state)].is_end:
+        raise Refused(
+            "order-ended",
+            f"order {order.order_id} has ended: {order.state}",
+            next_step=f"evercert order explain {order.order_id}",
+        )
+
+
+def _first_run(found: WorkflowExecutionDescription) -> str:
+    return found.raw_description.workflow_execution_info.first_run_id
+
+
+def _is_open(found: WorkflowExecutionDescription | None, first_run_id: str = "") -> bool:
+    """Tell whether that run goes on; another chain under the same workflow id does not count."""
+    if found is None or found.status is not WorkflowExecutionStatus.RUNNING:
+        return False
+    return not first_run_id or _first_run(found) in ("", first_run_id)
+
+
+def _resuming(order: OrderRecord, *, by: str, reason: str) -> OrderRequest:
+    """Return the request that the order was placed with, as one to take it up again."""
+    told = {"resume_order": order.order_id, "requested_by": by, "reason": reason}
+    request = OrderRequest.model_validate({**order.request, **told})
+    if request_digest(request) != order.request_digest:
+        raise InvalidRequest("resume-differs", "the stored request is not what this order was placed with")
+    return request
