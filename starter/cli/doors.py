@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from activities.adapters.build import Adapters
     from activities.ports import DnsPublisher, DnsPublishers, Inventory, KeyVault, Seller, Sellers
     from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, OrderRecord
-    from domain.request import Act, OrderRequest
+    from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
+    from starter.history import RunHistory
     from starter.settings import Settings
 
 
@@ -92,6 +93,26 @@ class Engine(Protocol):
 
     async def check_now(self, order: "OrderRecord", act: "Act") -> Acted:
         """Have the run look at once."""
+        ...
+
+    async def resolve_purchase(self, order: "OrderRecord", act: "ResolvePurchase") -> Acted:
+        """Settle a purchase in doubt, or what became of a refund."""
+        ...
+
+    async def cancel(self, order: "OrderRecord", act: "Act") -> Acted:
+        """Stop the order at its next safe point."""
+        ...
+
+    async def extend_deadline(self, order: "OrderRecord", act: "ExtendDeadline") -> Acted:
+        """Move the deadline."""
+        ...
+
+    async def resume(self, order: "OrderRecord", *, by: str, reason: str = "") -> Started:
+        """Start a run that takes up an order whose run is lost."""
+        ...
+
+    async def history(self, order: "OrderRecord") -> "RunHistory":
+        """Read the order's newest run: raises ``run-not-found`` or ``engine-unreachable``."""
         ...
 
 

@@ -4,13 +4,14 @@ import json
 import shlex
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from domain.errors import InvalidRequest
 from domain.ids import issue_workflow_id
-from domain.inventory import Environment
+from domain.inventory import AccountRecord, Environment
 from domain.request import OrderRequest
 from starter.cli.answer import Answer, Json
 from starter.cli.call import Call
@@ -116,19 +117,32 @@ async def release(call: Call, wanted: OrderRequest) -> None:
     async with call.adapters() as adapters:
         account = await adapters.inventory.account(wanted.account)
         products = await adapters.inventory.products(wanted.account) if account else ()
+    term = next((it.term(wanted.months) for it in products if it.code == wanted.product), None)
+    price = f" for about {term.price:.2f}" if term else ""
+    question = f"Buy {wanted.product} for {wanted.common_name}, {wanted.months} months{price}?"
+    needed = {"--reason": wanted.reason, "--max-price": wanted.max_price}
+    confirm_money(call, account, question, needed, otherwise=", or rehearse with --dry-run")
+
+
+def confirm_money(
+    call: Call, account: AccountRecord | None, question: str, needed: Mapping[str, object], *, otherwise: str = ""
+) -> None:
+    """Go on only when a person means it; a sandbox account, whose money is not real, asks nothing.
+
+    Raises:
+        InvalidRequest: ``confirmation-required``. Where nobody can be asked, ``--yes`` and all of ``needed`` must be there.
+    """
     if account is not None and account.environment is Environment.SANDBOX:
         return
     if not call.may_ask:
-        needed = {"--yes": call.flags.yes, "--reason": wanted.reason, "--max-price": wanted.max_price}
-        if missing := [flag for flag, value in needed.items() if not value]:
+        given = {"--yes": call.flags.yes, **needed}
+        if missing := [flag for flag, value in given.items() if not value]:
             raise InvalidRequest(
                 "confirmation-required",
-                "This spends money and nobody can be asked.",
-                next_step=f"add {', '.join(missing)}, or rehearse with --dry-run",
+                "This is about real money and nobody can be asked.",
+                next_step=f"add {', '.join(missing)}{otherwise}",
             )
-    term = next((it.term(wanted.months) for it in products if it.code == wanted.product), None)
-    price = f" for about {term.price:.2f}" if term else ""
-    call.confirm(f"Buy {wanted.product} for {wanted.common_name}, {wanted.months} months{price}?")
+    call.confirm(question)
 
 
 async def started_row(call: Call, wanted: OrderRequest, started: Started) -> dict[str, Json]:

@@ -6,6 +6,7 @@ nothing that a person typed and no secret.
 
 import hashlib
 import json
+import re
 import traceback
 from dataclasses import dataclass, replace
 
@@ -40,8 +41,9 @@ class Problem:
 
     @property
     def advice(self) -> str:
-        """What to do: the error's own step, or the registry's."""
-        return self.next or facts(self.code).next_step
+        """What to do: the error's own step, or the registry's, for the order at hand where it names one."""
+        known = facts(self.code).next_step
+        return self.next or (re.sub(r"\bID\b", self.order_id, known) if self.order_id else known)
 
 
 def problem_of(error: BaseException, *, order_id: str = "") -> Problem:

@@ -26,8 +26,11 @@ _END_CODES = {
     OrderState.REJECTED: "order-rejected",
     OrderState.EXPIRED: "order-expired",
     OrderState.CANCELLED: "order-cancelled",
+    OrderState.ABANDONED: "purchase-abandoned",
 }
 _GOOD_ENDS = (OrderState.ISSUED, OrderState.DRY_RUN)
+OPEN_DOUBTS = ("purchase-in-doubt", "order-not-ours")
+"""Codes of an order that may have been bought: nothing goes on before a person settled that."""
 
 
 class Watch:
@@ -39,16 +42,28 @@ class Watch:
         order_id: the order; may appear a little later.
         say: takes a line.
         stops_for_person: end, with an error of exit 8, when a person is needed.
+        past: a state that was known before and is no news: a person who was needed then does not end the watch.
+        good_ends: the states that are wished for; any other end is an error.
     """
 
     def __init__(
-        self, call: Call, inventory: Inventory, order_id: str, *, say: Callable[[str], None], stops_for_person: bool
+        self,
+        call: Call,
+        inventory: Inventory,
+        order_id: str,
+        *,
+        say: Callable[[str], None],
+        stops_for_person: bool,
+        past: OrderRecord | None = None,
+        good_ends: tuple[OrderState, ...] = _GOOD_ENDS,
     ) -> None:
         self._call = call
         self._inventory = inventory
         self._order_id = order_id
         self._say = say
         self._stops_for_person = stops_for_person
+        self._past = past
+        self._good_ends = good_ends
         self._redraws = call.is_terminal and call.flags.output is None
         self._told = 0
 
@@ -97,7 +112,8 @@ class Watch:
 
     def _is_over(self, order: OrderRecord) -> bool:
         state = OrderState(order.state)
-        return STATES[state].is_end or (self._stops_for_person and state is OrderState.NEEDS_PERSON)
+        is_news = self._past is None or order.since != self._past.since
+        return STATES[state].is_end or (self._stops_for_person and is_news and state is OrderState.NEEDS_PERSON)
 
     def _changed(self, before: OrderRecord | None, now: OrderRecord) -> None:
         self._told = 0
@@ -145,14 +161,35 @@ class Watch:
             self._say(text)
 
     def _ended(self, order: OrderRecord) -> OrderRecord:
-        if OrderState(order.state) in _GOOD_ENDS:
+        if OrderState(order.state) in self._good_ends:
             return order
         raise end_of(order)
+
+
+async def until_cancelled(call: Call, inventory: Inventory, order: OrderRecord) -> OrderRecord:
+    """Follow an order that was asked to stop until it is cancelled, or a person is needed.
+
+    Raises:
+        EvercertError: it ended otherwise, or a person has to act first.
+    """
+    is_stuck = order.state == OrderState.NEEDS_PERSON and order.error_code in OPEN_DOUBTS
+    watching = Watch(
+        call,
+        inventory,
+        order.order_id,
+        say=call.note,
+        stops_for_person=True,
+        past=None if is_stuck else order,
+        good_ends=(OrderState.CANCELLED,),
+    )
+    return await watching.run()
 
 
 def end_of(order: OrderRecord) -> EvercertError:
     """Return the error that stands for an end without a certificate, or for a person who is needed."""
     state = OrderState(order.state)
+    if state in _GOOD_ENDS:
+        return Refused("too-late-to-cancel", f"The order ended as {state.value} before it could be stopped.")
     code = order.error_code if order.error_code in CODES else _END_CODES[state]
     message = order.detail or STATES[state].sentence
     if state is not OrderState.NEEDS_PERSON:

@@ -12,6 +12,7 @@ from activities.ports import DnsPublishers, Inventory, KeyVault, Sellers
 from domain.errors import InvalidRequest, Unavailable
 from domain.inventory import (
     AccountRecord,
+    ActRecord,
     AuditEvent,
     CertificateRecord,
     DnsAccountRecord,
@@ -21,9 +22,10 @@ from domain.inventory import (
     VersionState,
 )
 from domain.product import Product, ProductTerm
-from domain.request import Act, OrderRequest
+from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
 from domain.seller import Money, SellerOrder
 from starter.cli.doors import REAL, Doors
+from starter.history import RunHistory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ONE = "EC-AAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -132,6 +134,7 @@ class FakeInventory:
     events: list[AuditEvent] = field(default_factory=list)
     catalogue: tuple[Product, ...] = ()
     held_certificates: tuple[CertificateRecord, ...] = ()
+    acts: dict[str, ActRecord] = field(default_factory=dict)
 
     async def order(self, order_id: str) -> OrderRecord | None:
         return self.records.get(order_id)
@@ -141,6 +144,9 @@ class FakeInventory:
     ) -> tuple[OrderRecord, ...]:
         found = [it for it in self.records.values() if name in {"", it.common_name} and state in {"", it.state}]
         return tuple(it for it in found if account in {"", it.account})[:limit]
+
+    async def act(self, act_id: str) -> ActRecord | None:
+        return self.acts.get(act_id)
 
     async def account(self, name: str) -> AccountRecord | None:
         return self.held_accounts.get(name)
@@ -269,6 +275,7 @@ class FakeAnswer:
 @dataclass
 class FakeEngine:
     error: Exception | None = None
+    run: RunHistory | None = None
     requests: list[OrderRequest] = field(default_factory=list)
     acts: list[tuple[str, Act]] = field(default_factory=list)
     answer: FakeAnswer = FakeAnswer(done=True, message="looking now")
@@ -280,8 +287,28 @@ class FakeEngine:
         return FakeStarted(ONE, f"issue-{request.common_name}-{request.request_id}")
 
     async def check_now(self, order: OrderRecord, act: Act) -> FakeAnswer:
+        if self.error is not None:
+            raise self.error
         self.acts.append((order.order_id, act))
         return self.answer
+
+    async def resolve_purchase(self, order: OrderRecord, act: ResolvePurchase) -> FakeAnswer:
+        return await self.check_now(order, act)
+
+    async def cancel(self, order: OrderRecord, act: Act) -> FakeAnswer:
+        return await self.check_now(order, act)
+
+    async def extend_deadline(self, order: OrderRecord, act: ExtendDeadline) -> FakeAnswer:
+        return await self.check_now(order, act)
+
+    async def resume(self, order: OrderRecord, *, by: str, reason: str = "") -> FakeStarted:
+        await self.check_now(order, Act(by=by, reason=reason))
+        return FakeStarted(order.order_id, f"resume-{order.order_id}-1", was_running=len(self.acts) > 1)
+
+    async def history(self, order: OrderRecord) -> RunHistory:
+        if self.run is None:
+            raise InvalidRequest("run-not-found", "Temporal has no open run of this order")
+        return self.run
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """How errors read, in all three forms, for every code of the registry."""
 
 import json
+import re
 
 import pytest
 from inline_snapshot import snapshot
@@ -16,23 +17,24 @@ ORDER = "EC-AAAAAAAAAAAAAAAAAAAAAAAAAA"
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_in_all_forms(code: str) -> None:
     known = facts(code)
+    advice = re.sub(r"\bID\b", ORDER, known.next_step)
     problem = Problem(code, "What happened.", ("first fact", "second fact"), "", ORDER)
     text, spoken, error = as_text(problem), as_accessible(problem), json.loads(as_json(problem))["error"]
 
     goes_on = f"\n  order {ORDER} goes on by itself.  evercert order watch {ORDER}" if known.retryable else ""
     label = "sent " if known.spent.name == "NOTHING" else "spent"
     assert text == (
-        f"error {code}: What happened.\n  why   first fact\n        second fact\n  next  {known.next_step}\n"
+        f"error {code}: What happened.\n  why   first fact\n        second fact\n  next  {advice}\n"
         f"  {label} {known.spent.value}{goes_on}\n  more  evercert help errors {code}"
     )
     assert spoken.startswith(f"Error. Code: {code}.\nWhat: What happened.\nWhy: first fact\n")
-    assert f"\nNext: {known.next_step}\nMoney: {known.spent.value}\n" in spoken
+    assert f"\nNext: {advice}\nMoney: {known.spent.value}\n" in spoken
     assert "  " not in spoken
     assert error == {
         "code": code,
         "message": "What happened.",
         "detail": "first fact\nsecond fact",
-        "hint": known.next_step,
+        "hint": advice,
         "docs": f"evercert help errors {code}",
         "retryable": known.retryable,
         "order_id": ORDER,
