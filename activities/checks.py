@@ -36,6 +36,8 @@ class Checks(CheckActivities):
         common_name, found = policy.check_name(request, account)
         now = await self._clock.now()
         if not common_name:
+            # A row all the same, so that lists show what was refused and why.
+            await self._open(given, request.common_name.strip().lower()[:253], now)
             return _result(found + policy.check_accounts(request, account, dns_account) + policy.check_key(request.key))
         await self._open(given, common_name, now)
         act = await self._inventory.act(run.order_id)

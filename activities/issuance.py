@@ -61,7 +61,7 @@ class Issuance(IssuanceActivities):
         now = await self._clock.now()
         poll = _poll(now)
         if activity.info().attempt == 1:
-            await self._view.enter(run, OrderState.AWAITING_ISSUANCE)
+            await self._view.enter(run, OrderState.AWAITING_ISSUANCE, until=given.until)
         try:
             found = await self._look(given.seller)
         except (Unavailable, InvariantBroken) as error:

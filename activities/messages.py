@@ -227,10 +227,11 @@ class PublishInput(Message):
 
 
 class AwaitInput(Message):
-    """Input of the poll: which order, and what was seen last."""
+    """Input of the poll: which order, what was seen last, and the deadline to show."""
 
     seller: SellerRef
     seen: SellerView | None = None
+    until: datetime | None = None
 
 
 class AwaitResult(Message):

@@ -1,6 +1,6 @@
 """What activities write into the row of their order, so that lists and ``order show`` never need Temporal."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from activities.messages import RunRef, StateNote
 from activities.ports import Clock, Inventory
@@ -17,7 +17,7 @@ class OrderView:
         self._inventory = inventory
         self._clock = clock
 
-    async def enter(self, run: RunRef, state: OrderState, detail: str = "") -> None:
+    async def enter(self, run: RunRef, state: OrderState, *, until: datetime | None = None) -> None:
         """Show a state that needs no audit row of its own: the activity's outcome will have one.
 
         Raises:
@@ -25,7 +25,11 @@ class OrderView:
         """
         await self.require_ownership(run)
         change = OrderChange(
-            state=state.value, waiting_for=STATES[state].waiting_for.value, detail=detail, error_code=""
+            state=state.value,
+            waiting_for=STATES[state].waiting_for.value,
+            detail="",
+            error_code="",
+            until=until,
         )
         await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
 

@@ -26,6 +26,11 @@ def foreign(text: str, most: int = 300) -> str:
     return cut(_SPECIAL.sub(r"\\\1", _CONTROL.sub(" ", text)), most)
 
 
+def code(text: str, most: int = 300) -> str:
+    """Show a text that people copy, letter by letter; what could end the code span is left out."""
+    return f"`{cut(_CONTROL.sub(' ', text).replace('`', '').replace('|', ''), most)}`"
+
+
 def instant(moment: datetime) -> str:
     """Write an instant for people, UTC, to the minute."""
     return moment.strftime("%Y-%m-%d %H:%M UTC")
@@ -62,7 +67,7 @@ def page(
     if records:
         lines += ["", "| proof of | record | type | value |", "|--|--|--|--|"]
         lines += [
-            f"| {foreign(r.name)} | {foreign(r.owner)} | {foreign(r.record_type, 10)} | {foreign(r.value)} |"
+            f"| {foreign(r.name)} | {code(r.owner)} | {foreign(r.record_type, 10)} | {code(r.value)} |"
             for r in records[:_SHOWN_RECORDS]
         ]
         if len(records) > _SHOWN_RECORDS:

@@ -118,7 +118,7 @@ class Proving(OrderRun):
         assert self._deadline is not None
         poll = workflow.start_activity_method(
             IssuanceActivities.await_issuance,
-            AwaitInput(seller=seller, seen=seen),
+            AwaitInput(seller=seller, seen=seen, until=self._deadline),
             **options.told(options.SELLER_POLL, "Wait for the CA to see the proof and to issue"),
         )
         return await self._steps.race(poll, lambda: self._deadline)

@@ -16,8 +16,20 @@ _POLL_CADENCE = (
     "seconds after a change, then a quarter of the time waited: at most every 15 min on the first day, 4 h later"
 )
 
-CHECK_NOW_HELP = 'Update `check_now` {"by": "you@example.com"}: look again at once. Costs nothing.'
-EXTEND_HELP = 'Update `extend_deadline` {"by": "you@example.com", "days": 7}: wait longer. Costs nothing.'
+_CHECK_NOW = 'Update `check_now` {"by": "you@example.com"}: look again at once. Costs nothing.'
+_EXTEND = 'Update `extend_deadline` {"by": "you@example.com", "days": 7}: wait longer. Costs nothing.'
+_CANCEL = 'Update `cancel` {"by": "you@example.com", "reason": "…"}: stop; what was paid is asked back.'
+_RESOLVE = (
+    'Update `resolve_purchase` {"by": "you@example.com", "reason": "…", "outcome": "placed", "seller_order_id": "…"}, '
+    'or outcome "not-placed" (buys it now) or "abandon" (the money counts as spent).'
+)
+_REFUND = (
+    'Update `resolve_purchase` {"by": "you@example.com", "reason": "…", "outcome": "refunded"} or "not-refunded": '
+    "state what the seller decided."
+)
+_ACCOUNT = "An administrator: `evercert account check NAME` once the seller's account is right again."
+_IN_DOUBT = ("purchase-in-doubt", "order-not-ours")
+_REFUND_CODES = ("refund-undecided", "refund-in-doubt", "refund-refused")
 
 
 class RunState:
@@ -99,10 +111,14 @@ class RunState:
 
     def helps(self) -> tuple[str, ...]:
         """Return what a person may do now, one sentence each."""
-        if self.state in (OrderState.AWAITING_ISSUANCE, OrderState.NEEDS_PERSON):
-            return (CHECK_NOW_HELP, EXTEND_HELP)
         if self.waiting_for is WaitingFor.ACCOUNT:
-            return ("An administrator: `evercert account check NAME` after giving the account a good token.",)
+            return (_ACCOUNT, _CANCEL)
+        if self.state is OrderState.AWAITING_REFUND or self.code in _REFUND_CODES:
+            return (_CHECK_NOW, _REFUND)
+        if self.state is OrderState.NEEDS_PERSON:
+            return (_CHECK_NOW, _RESOLVE if self.code in _IN_DOUBT else _CANCEL)
+        if self.state is OrderState.AWAITING_ISSUANCE:
+            return (_CHECK_NOW, _EXTEND, _CANCEL)
         return ()
 
     def page(self) -> str:

@@ -86,10 +86,10 @@ async def test_check_request_says_when_a_purchase_may_be_under_way(desk: Desk, z
     assert found.findings == ()
 
 
-async def test_a_name_that_is_none_opens_no_order(blank_desk: Desk, zone: Zone) -> None:
+async def test_a_name_that_is_none_is_listed_all_the_same(blank_desk: Desk, zone: Zone) -> None:
     found = await run(checks(blank_desk, zone).check_request, asked(blank_desk, common_name="_under.example.test"))
     assert len(found.findings) == 1
-    assert await blank_desk.inventory.orders() == ()
+    assert [row.common_name for row in await blank_desk.inventory.orders()] == ["_under.example.test"]
 
 
 async def test_twice_check_offer(blank_desk: Desk, zone: Zone) -> None:
