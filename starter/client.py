@@ -10,7 +10,6 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
@@ -25,9 +24,9 @@ from activities.ports import Inventory
 from domain import ids
 from domain.errors import EvercertError, InvalidRequest, Refused, Unavailable
 from domain.inventory import AuditEvent, OrderRecord
-from domain.order import STATES, OrderState
 from domain.policy import request_digest
 from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
+from starter.existing import first_run, is_open, require_open, resuming
 from starter.history import RunHistory, read_steps
 from starter.logs import runtime
 from starter.plugin import evercert_plugin
@@ -155,25 +154,25 @@ class EvercertClient:
             InvalidRequest: ``resume-differs`` when the stored request is not what was ordered.
             Unavailable: ``engine-unreachable``.
         """
-        _require_open(order)
-        if _is_open(await self._described(order.workflow_id), order.run_id):
+        require_open(order)
+        if is_open(await self._described(order.workflow_id), order.run_id):
             raise Refused(
                 "run-alive",
                 f"order {order.order_id} is in the hands of run {order.workflow_id}, which is open",
                 next_step=f"evercert order watch {order.order_id}; terminate that run first if it is stuck",
             )
-        request = _resuming(order, by=by, reason=reason)
+        request = resuming(order, by=by, reason=reason)
         number = 1
         while True:
             workflow_id = ids.resume_workflow_id(order.order_id, number)
             found = await self._described(workflow_id)
-            if found is None and (started := await self._start_resuming(workflow_id, request)) is not None:
+            if found is None and (started := await self._startresuming(workflow_id, request)) is not None:
                 return started
-            if found is not None and _is_open(found):
+            if found is not None and is_open(found):
                 return StartedOrder(order.order_id, workflow_id, found.run_id, order.request_id, was_running=True)
             number += found is not None  # None: another caller was faster; the same number is looked at again
 
-    async def _start_resuming(self, workflow_id: str, request: OrderRequest) -> StartedOrder | None:
+    async def _startresuming(self, workflow_id: str, request: OrderRequest) -> StartedOrder | None:
         order_id = request.resume_order or ""
         try:
             handle = await self._temporal.start_workflow(
@@ -238,7 +237,7 @@ class EvercertClient:
             Unavailable: ``engine-unreachable``.
         """
         found = await self._described(order.workflow_id)
-        if found is None or _first_run(found) not in ("", order.run_id):
+        if found is None or first_run(found) not in ("", order.run_id):
             raise _run_not_found()
         handle = self._temporal.get_workflow_handle(order.workflow_id, run_id=found.run_id)
         try:
@@ -262,7 +261,7 @@ class EvercertClient:
             raise Refused(code, message, next_step=step) from None
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and (now := await self.inventory.order(order.order_id)):
-                _require_open(now)
+                require_open(now)
             raise _engine_error(error) from None
         return answer
 
@@ -309,32 +308,3 @@ def _run_not_found() -> InvalidRequest:
         "Temporal has no open run of this order",
         next_step="evercert order explain tells what is known; evercert order resume takes an open order up again",
     )
-
-
-def _require_open(order: OrderRecord) -> None:
-    if STATES[OrderState(order.state)].is_end:
-        raise Refused(
-            "order-ended",
-            f"order {order.order_id} has ended: {order.state}",
-            next_step=f"evercert order explain {order.order_id}",
-        )
-
-
-def _first_run(found: WorkflowExecutionDescription) -> str:
-    return found.raw_description.workflow_execution_info.first_run_id
-
-
-def _is_open(found: WorkflowExecutionDescription | None, first_run_id: str = "") -> bool:
-    """Tell whether that run goes on; another chain under the same workflow id does not count."""
-    if found is None or found.status is not WorkflowExecutionStatus.RUNNING:
-        return False
-    return not first_run_id or _first_run(found) in ("", first_run_id)
-
-
-def _resuming(order: OrderRecord, *, by: str, reason: str) -> OrderRequest:
-    """Return the request that the order was placed with, as one to take it up again."""
-    told = {"resume_order": order.order_id, "requested_by": by, "reason": reason}
-    request = OrderRequest.model_validate({**order.request, **told})
-    if request_digest(request) != order.request_digest:
-        raise InvalidRequest("resume-differs", "the stored request is not what this order was placed with")
-    return request

@@ -217,14 +217,26 @@ _WHOM = {
 
 
 def _run(known: Known) -> Statement | None:
-    """Say when no run works on an order that has not ended, or when nobody could be asked."""
+    """Say when no run works on an order that has not ended, when nobody could be asked, or which run took it over."""
     if known.history is None:
         return Statement("run", f"Temporal could not be asked ({known.unasked}); the proofs are rows of the audit.")
     if known.history.is_open or _is_over(known):
-        return None
+        return _taken_over(known)
     ended = known.steps(END)
     text = f"Its run {known.history.workflow_id} was {ended[-1].outcome}, so nobody works on it."
     return Statement("run", text, ended)
+
+
+def _taken_over(known: Known) -> Statement | None:
+    rows = known.events("order.taken-over")[-1:]
+    if not rows:
+        return None
+    runs = rows[0].facts
+    text = (
+        f"Its run {runs.get('from', '')} was lost; {runs.get('to', '')} took it over on {_when(rows[0].at)}, asked by "
+        f"{_said(rows[0].by)}{_because(rows[0])}."
+    )
+    return Statement("run", text, known.steps("take_over"), rows)
 
 
 def _look(known: Known) -> Statement | None:

@@ -181,6 +181,15 @@ def test_a_run_that_is_gone_is_told_with_the_way_on(evercert: Evercert, world: W
     assert said(evercert, "help")["text"] == f"You can: evercert order resume {ONE}."
 
 
+def test_an_order_that_was_taken_over(evercert: Evercert, world: World) -> None:
+    facts = {"from": "issue-lost", "to": f"resume-{ONE}-1"}
+    world.inventory.events = [row("order.taken-over", by="bob", reason="terminated", facts=facts)]
+    world.engine.run = run(HistoryStep("take_over", 5, 7, "completed", NOW), POLL)
+    told = said(evercert, "run")
+    assert "Its run issue-lost was lost" in told["text"] and "asked by bob: terminated" in told["text"]
+    assert (told["events"][0]["first"], told["audit"]) == (5, ["evt_ordertaken-over1"])
+
+
 def test_how_it_ended(evercert: Evercert, world: World) -> None:
     ends = NOW + timedelta(days=199)
     world.inventory.records[ONE] = order(state="issued", detail="version 1", certificate_id="crt_1", leaf_ends_at=ends)
