@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.interface import CheckActivities
 from activities.messages import CheckInput, CheckResult, Finding, Quote
+from activities.order_view import OrderView
 from activities.ports import Clock, DnsPublishers, Inventory, Sellers
 from activities.seller_calls import SellerCalls
 from domain import calendar, names, policy, purchase
@@ -25,6 +26,7 @@ class Checks(CheckActivities):
         self._publishers = publishers
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
+        self._view = OrderView(inventory, clock)
 
     @activity.defn(name="check_request")
     async def check_request(self, given: CheckInput) -> CheckResult:
@@ -83,6 +85,7 @@ class Checks(CheckActivities):
     async def check_offer(self, given: CheckInput) -> CheckResult:
         """Ask the seller for product, term and price, and store its catalogue. Twice: stored again."""
         request, run = given.request, given.run
+        await self._view.require_ownership(run)
         if await self._inventory.account(run.account) is None:
             return CheckResult()  # check_request tells it
         async with self._calls.open(run) as seller:
@@ -107,6 +110,7 @@ class Checks(CheckActivities):
     async def check_zones(self, given: CheckInput) -> CheckResult:
         """Write and remove a throw-away record in the zone of the name. Twice: written and removed again."""
         request = given.request
+        await self._view.require_ownership(given.run)
         common_name = names.normalise(request.common_name)
         dns_account = request.dcv.dns_account
         if isinstance(common_name, Violation) or dns_account is None:

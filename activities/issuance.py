@@ -62,6 +62,8 @@ class Issuance(IssuanceActivities):
         poll = _poll(now)
         if activity.info().attempt == 1:
             await self._view.enter(run, OrderState.AWAITING_ISSUANCE, until=given.until)
+        else:
+            await self._view.require_ownership(run)
         try:
             found = await self._look(given.seller)
         except (Unavailable, InvariantBroken) as error:

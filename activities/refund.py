@@ -45,13 +45,14 @@ class Refund(RefundActivities):
             seen = Sight.OURS if found.refund_request_id or found.state.is_dead else Sight.NOTHING
             now = await self._clock.now()
             decision = purchase.decide(act, seen, now=now, window=window, person_asks=given.person_asks)
+            if decision.step is Step.REOPEN:
+                # Decided anew: the request may stand at the seller by now, asked for by hand.
+                act = await self._acts.change(act, ActState.RESERVED, "refund.reopened")
+                decision = purchase.decide(act, seen, now=now, window=window)
             match decision.step:
                 case Step.ADOPT:
                     act = await self._acts.change(act, ActState.PLACED, "refund.requested")
                 case Step.SEND:
-                    return await self._send(given, act, seller)
-                case Step.REOPEN:
-                    act = await self._acts.change(act, ActState.RESERVED, "refund.reopened")
                     return await self._send(given, act, seller)
                 case Step.WAIT:
                     raise NotYet("refund-looking", "the seller does not show the refund yet", retry_after=decision.wait)
@@ -113,6 +114,8 @@ class Refund(RefundActivities):
         """Return when the seller agreed or closed the order, or after a week without a decision. Twice: looked again."""
         if activity.info().attempt == 1:
             await self._view.enter(given.run, OrderState.AWAITING_REFUND)
+        else:
+            await self._view.require_ownership(given.run)
         async with self._calls.open(given.run) as seller:
             found = await self._find(seller, given)
         if found.is_refund_approved or found.state.is_dead:
@@ -134,8 +137,10 @@ def _result(act: ActRecord, found: SellerOrder) -> RefundResult:
     if act.state is ActState.PLACED:
         done = found.is_refund_approved or found.state.is_dead
         return RefundResult(outcome="approved" if done else "requested", refund_request_id=found.refund_request_id)
+    lost = "the seller's answer to the refund request was lost and the seller does not show it"
+    refused = "the seller refused to cancel the order and refund it"
     return RefundResult(
         outcome=act.state.value,
         code=act.error_code,
-        message="the seller's answer to the refund request was lost and the seller does not show it",
+        message=refused if act.state is ActState.NEEDS_PERSON else lost,
     )
