@@ -1,0 +1,1 @@
+"""What surrounds Evercert: scripts, the lock, and the sandbox that judges it."""
