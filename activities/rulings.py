@@ -11,7 +11,7 @@ from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.purchase import placement_of
 from activities.seller_calls import SellerCalls
-from domain import purchase, ruling
+from domain import ids, purchase, ruling
 from domain.errors import InvariantBroken, Refused
 from domain.inventory import ActRecord, ActState, OrderChange
 from domain.seller import Placement, SellerOrder
@@ -39,7 +39,7 @@ class Rulings(RulingActivities):
         act = await self._inventory.act(run.order_id)
         if act is None:
             raise Refused("nothing-to-resolve", "nothing was sent to the seller yet, so there is nothing to rule about")
-        if _is_ruled(act, given):
+        if await self._is_ruled(act, given):
             return _result(act)
         if (refused := ruling.refuse_any(act)) is not None:
             raise refused
@@ -53,6 +53,19 @@ class Rulings(RulingActivities):
                     return _result(await self._rule(given, act, ActState.ABANDONED, code="purchase-abandoned"))
                 case _:
                     raise Refused("nothing-to-resolve", "no refund was asked for, so there is nothing to rule about it")
+
+    async def _is_ruled(self, act: ActRecord, given: ResolveInput) -> bool:
+        """Tell whether the act stands as this ruling left it, so that a repeat is answered and not refused."""
+        outcome = given.ruling.outcome
+        if outcome == "placed":
+            return act.state is ActState.PLACED and act.seller_order_id == given.ruling.seller_order_id
+        if outcome == "abandon":
+            return act.state is ActState.ABANDONED
+        if outcome != "not-placed" or act.state is not ActState.RESERVED:
+            return False
+        # A reserved act may be so for other reasons: only where the ruling was its last change was it ruled.
+        ruled = ids.event_id(act.act_id, _kind(given), str(act.fence - 1))
+        return any(row.event_id == ruled for row in await self._inventory.audit(subject=act.order_id))
 
     async def _placed(
         self, given: ResolveInput, act: ActRecord, placement: Placement, seller: Seller
@@ -101,17 +114,13 @@ class Rulings(RulingActivities):
     async def _rule(
         self, given: ResolveInput, act: ActRecord, to: ActState, *, code: str = "", **changes: object
     ) -> ActRecord:
-        kind = f"purchase.ruled-{given.ruling.outcome}"
         return await self._acts.change(
-            act, to, kind, code=code, by=given.ruling.by, reason=given.ruling.reason, **changes
+            act, to, _kind(given), code=code, by=given.ruling.by, reason=given.ruling.reason, **changes
         )
 
 
-def _is_ruled(act: ActRecord, given: ResolveInput) -> bool:
-    outcome = given.ruling.outcome
-    if outcome == "placed":
-        return act.state is ActState.PLACED and act.seller_order_id == given.ruling.seller_order_id
-    return outcome == "abandon" and act.state is ActState.ABANDONED
+def _kind(given: ResolveInput) -> str:
+    return f"purchase.ruled-{given.ruling.outcome}"
 
 
 def _result(act: ActRecord) -> PurchaseResult:
