@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from activities.messages import PurchaseResult
+from activities.rulings import Rulings
 from domain.errors import EvercertError, Misconfigured, NotSent, NotYet, Refused, Unavailable
 from domain.inventory import ActState
 from domain.seller import Money
-from tests.activities.desk import Desk
+from tests.activities.desk import Desk, twice
 from tests.activities.shop import AWAY, LOST, REJECTED_TOKEN, Shop
 from tests.adapters.inventory_support import NOW, event, order
 
@@ -29,8 +30,8 @@ async def test_a_plain_purchase(desk: Desk) -> None:
     assert await desk.trail() == ["purchase.reserved", "purchase.sending", "purchase.placed"]
 
 
-async def test_a_second_run_of_the_activity_buys_nothing(desk: Desk) -> None:
-    first, second = await desk.buy(), await desk.buy()
+async def test_twice_purchase(desk: Desk) -> None:
+    first, second = await twice(desk.buyer().purchase, desk.given)
     assert (second.outcome, second.seller_order_id) == ("placed", first.seller_order_id)
     assert desk.shop.posts == 1
 
@@ -311,7 +312,29 @@ async def test_placed_is_refused_for_an_order_adopted_by_another(desk: Desk) -> 
     assert await ruling_refused(desk, "placed", taken.seller_order_id) == "seller-order-taken"
 
 
-async def test_a_ruling_twice_is_one_and_two_at_once_are_one(desk: Desk) -> None:
+@pytest.mark.parametrize("outcome", ["placed", "not-placed", "abandon"])
+async def test_twice_resolve_purchase(desk: Desk, outcome: str) -> None:
+    await in_doubt(desk)
+    found = None
+    if outcome == "placed":
+        found = desk.shop.sell("", "positivessl", "www.example.test").seller_order_id
+    work = Rulings(desk.inventory, desk.shop, desk.clock)
+    first, second = await twice(work.resolve_purchase, desk.ruling(outcome, found))
+    assert first == second
+    trail = await desk.trail()
+    assert trail.count(f"purchase.ruled-{outcome}") == 1
+
+
+async def test_a_ruling_is_repeated_only_while_nothing_came_after_it(desk: Desk) -> None:
+    await in_doubt(desk)
+    await desk.rule("not-placed")
+    desk.shop.before_post = lambda: desk.clock.move(seconds=31)
+    with pytest.raises(NotSent):
+        await desk.buy()  # the purchase goes on, and is back where the ruling left it
+    assert await ruling_refused(desk, "not-placed") == "nothing-to-resolve"
+
+
+async def test_of_two_rulings_at_once_one_is_taken(desk: Desk) -> None:
     await in_doubt(desk)
     found = desk.shop.sell("", "positivessl", "www.example.test")
     results = await asyncio.gather(
