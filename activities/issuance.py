@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.interface import IssuanceActivities
 from activities.messages import AwaitInput, AwaitResult, Collected, CollectInput, SellerRef, SellerView
 from activities.order_view import OrderView
-from activities.ports import X509, Clock, Inventory, Sellers
+from activities.ports import X509, Clock, Inventory, Seller, Sellers
 from activities.seller_calls import SellerCalls
 from domain import cadence
 from domain.errors import InvariantBroken, NotYet, Unavailable
@@ -121,6 +121,7 @@ class Issuance(IssuanceActivities):
         async with self._calls.open(run) as seller:
             pems = await seller.download(given.seller.seller_order_id)
             found = await seller.find(seller_order_id=given.seller.seller_order_id)
+            others = await self._other_sales(given.seller, seller)
         leaf, chain = self._x509.read_issued(pems, spki_sha256=key.spki_sha256)
         now = await self._clock.now()
         roots = (account.trust_roots,) if account.trust_roots else ()
@@ -140,7 +141,25 @@ class Issuance(IssuanceActivities):
             change = OrderChange(term_ends_at=found.term_ends_at, status_text=found.status_text)
             await self._inventory.change_order(run.order_id, change, None, now)
         return Collected(
-            serial=stored.serial, fingerprint=stored.fingerprint, not_after=stored.not_after, problems=problems
+            serial=stored.serial,
+            fingerprint=stored.fingerprint,
+            not_after=stored.not_after,
+            problems=problems,
+            other_sales=others,
+        )
+
+    async def _other_sales(self, wanted: SellerRef, seller: Seller) -> tuple[str, ...]:
+        """Return further orders that the seller lists under our reference: what is left to chance shows up here."""
+        act = await self._inventory.act(wanted.run.order_id)
+        if act is None:
+            return ()
+        listed = await self._calls.listed_since(seller, act)
+        return tuple(
+            sorted(
+                order.seller_order_id
+                for order in listed
+                if order.custom_order_id == wanted.run.order_id and order.seller_order_id != wanted.seller_order_id
+            )
         )
 
 

@@ -257,12 +257,16 @@ class CollectInput(Message):
 
 
 class Collected(Message):
-    """A leaf in the inventory: a candidate, or quarantined with its problems."""
+    """A leaf in the inventory: a candidate, or quarantined with its problems.
+
+    ``other_sales``: further orders that the seller lists under our reference: a double sale.
+    """
 
     serial: str
     fingerprint: str
     not_after: datetime
     problems: tuple[str, ...] = ()
+    other_sales: tuple[str, ...] = ()
 
 
 class RecordInput(Message):

@@ -243,6 +243,11 @@ CODES: dict[str, CodeFacts] = {
     "seller-order-taken": _person(
         "that seller order belongs to another order of ours", "compare both at the seller's portal", Spent.UNKNOWN
     ),
+    "double-sale": _person(
+        "the seller lists more than one order under our reference",
+        "have the further ones cancelled and refunded at the seller",
+        Spent.PAID,
+    ),
     "nothing-to-resolve": _clash("no purchase of the order waits for a ruling", "evercert order show ID"),
     "seller-order-unknown": _missing(
         "the seller shows no order of that number in the account", "look the number up at the seller"

@@ -52,7 +52,18 @@ class Proving(OrderRun):
                     "the certificate does not match the order and is in quarantine: " + "; ".join(collected.problems),
                 )
                 collected = await self._collect(seller, key)
+            if collected.other_sales:
+                await self._tell_double_sale(collected)
             return await self._record(collected)
+
+    async def _tell_double_sale(self, collected: Collected) -> None:
+        """Tell of money spent twice; the certificate is good, so the order goes on."""
+        numbers = ", ".join(collected.other_sales[:5])
+        detail = (
+            f"the seller lists further orders under our reference: {numbers}; have them cancelled and refunded there"
+        )
+        self._state.alert = f"double-sale: {detail}"
+        await self._steps.note(OrderState.COLLECTING, detail=detail, code="double-sale", kind="order.double-sale")
 
     async def _read_proof(self, seller: SellerRef) -> ProofToPublish:
         return await self._steps.take(

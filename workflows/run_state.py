@@ -56,6 +56,7 @@ class RunState:
         self.term_text = ""
         self.records: tuple[ProofRecord, ...] = ()
         self.cancel_note = ""
+        self.alert = ""
         self._kind = kind
         self._account = account
         self._product = product
@@ -124,6 +125,7 @@ class RunState:
     def page(self) -> str:
         """Return the current details of this moment."""
         facts: Sequence[tuple[str, str]] = (
+            ("Alert", details.foreign(self.alert, 600)),
             ("Why", details.foreign(self.detail, 1200)),
             ("Code", self.code),
             ("Names", details.foreign(", ".join(self.names))),

@@ -161,6 +161,14 @@ async def test_a_leaf_that_does_not_match_is_never_recorded(start: Start) -> Non
     assert (await handle.result())["serial"] == "0C"
 
 
+async def test_a_double_sale_is_told_and_the_certificate_recorded(start: Start) -> None:
+    end = datetime(2027, 6, 1, tzinfo=UTC)
+    world = World(collecting=Script([Collected(serial="0D", fingerprint="f", not_after=end, other_sales=("9912346",))]))
+    assert (await (await start(world)).result())["state"] == "issued"
+    assert (world.notes[0].kind, world.notes[0].code) == ("order.double-sale", "double-sale")
+    assert "9912346" in world.notes[0].detail
+
+
 async def test_twenty_days_of_waiting_add_no_event(start: Start) -> None:
     quick = await start(World())
     await quick.result()
