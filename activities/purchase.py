@@ -55,7 +55,7 @@ class Purchase(PurchaseActivities):
                     case Step.SEND:
                         return await self._send(given, placement, seller, act)
                     case Step.REOPEN:
-                        act = await self._acts.change(act, ActState.RESERVED, "purchase.reopened")
+                        act = await self._acts.change(act, decision.to, "purchase.reopened")
                         given = given.model_copy(update={"person_asks": False})
                         seen = Sight.NOT_LOOKED
                     case Step.ADOPT:
@@ -175,11 +175,7 @@ class Purchase(PurchaseActivities):
         except Ambiguous as error:
             # Never again from here: the next attempt finds ``sending`` and looks.
             await self._view.look(given.run, error.message, next_in=timedelta(seconds=purchase.FIRST_LOOK_SECONDS))
-            raise NotYet(
-                "purchase-looking",
-                error.message,
-                retry_after=timedelta(seconds=purchase.FIRST_LOOK_SECONDS),
-            ) from None
+            raise _looking(error.message) from None
         return await self._placed(act, found, adopted=False)
 
     async def _definitely_refused(self, act: ActRecord, error: Refused) -> PurchaseResult:
@@ -191,9 +187,17 @@ class Purchase(PurchaseActivities):
         if error.code == "seller-payment-required":
             act = await self._acts.change(act, ActState.NEEDS_PERSON, "purchase.needs-person", code=error.code)
             return (await self._result(act, error.message)).model_copy(update={"message": error.message})
+        if act.state is ActState.SENDING and await self._was_ruled(act):
+            # This post was refused; what became of an earlier one is a person's word, not the seller's.
+            raise _looking(error.message)
         act = await self._acts.change(act, ActState.REJECTED, "purchase.rejected", code=error.code)
         result = await self._result(act, error.message)
         return result.model_copy(update={"message": error.message, "next_step": error.next_step})
+
+    async def _was_ruled(self, act: ActRecord) -> bool:
+        """Tell whether a person has ruled *not placed*: then an earlier post may still have been taken."""
+        rows = await self._inventory.audit(subject=act.order_id)
+        return any(row.kind == "purchase.ruled-not-placed" for row in rows)
 
     async def _placed(self, act: ActRecord, found: SellerOrder, *, adopted: bool) -> PurchaseResult:
         charged = found.amount or act.price
@@ -213,6 +217,10 @@ class Purchase(PurchaseActivities):
         )
         await self._inventory.change_order(act.order_id, change, None, await self._clock.now())
         return await self._result(act, "placed", adopted=adopted)
+
+
+def _looking(why: str) -> NotYet:
+    return NotYet("purchase-looking", why, retry_after=timedelta(seconds=purchase.FIRST_LOOK_SECONDS))
 
 
 async def placement_of(inventory: Inventory, given: PurchaseInput) -> Placement:

@@ -45,12 +45,16 @@ class Sight(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """The next step, and why, for people; ``wait`` says how long before the next look."""
+    """The next step, and why, for people.
+
+    ``wait`` says how long before the next look; ``to`` which state ``REOPEN`` goes back to.
+    """
 
     step: Step
     why: str
     code: str = ""
     wait: timedelta | None = None
+    to: ActState = ActState.RESERVED
 
 
 def sight(found: SellerOrder | None, placement: Placement) -> Sight:
@@ -84,7 +88,7 @@ def decide(act: ActRecord, seen: Sight, *, now: datetime, window: timedelta, per
         return Decision(Step.FINISHED, f"the purchase is {act.state.value}")
     if act.state is ActState.NEEDS_PERSON:
         if person_asks:
-            return Decision(Step.REOPEN, "a person has asked to go on")
+            return Decision(Step.REOPEN, "a person has asked to go on", to=_reopened(act))
         return Decision(Step.FINISHED, "a person has to act first", code=act.error_code)
     if seen is Sight.NOT_LOOKED:
         return Decision(Step.LOOK, "the seller is asked for our own reference first")
@@ -95,6 +99,12 @@ def decide(act: ActRecord, seen: Sight, *, now: datetime, window: timedelta, per
     if act.state is ActState.RESERVED:
         return Decision(Step.SEND, "nothing was sent yet and the seller does not know our reference")
     return _decide_lost_answer(act, now, window)
+
+
+def _reopened(act: ActRecord) -> ActState:
+    """Return where a person's wish to go on leads: what may have been sent is looked for, never sent again."""
+    is_in_doubt = act.error_code == "order-not-ours" and act.send_deadline is not None
+    return ActState.SENDING if is_in_doubt else ActState.RESERVED
 
 
 def _decide_lost_answer(act: ActRecord, now: datetime, window: timedelta) -> Decision:
