@@ -250,6 +250,16 @@ async def test_the_database_lost_between_answer_and_commit(desk: Desk) -> None:
     assert (result.outcome, result.adopted, len(desk.shop.sold)) == ("placed", True, 1)
 
 
+async def test_a_sale_shown_under_another_name_is_looked_for_again_not_bought_again(desk: Desk) -> None:
+    desk.shop.after_sale = LOST
+    await refusal(desk)
+    desk.shop.alter(product="essentialssl")
+    assert (await desk.buy_until_settled()).code == "order-not-ours"
+    desk.shop.shows_after = timedelta(days=1)  # and then it is not shown at all
+    result = await desk.buy_until_settled(person_asks=True)
+    assert (result.outcome, desk.shop.posts) == ("in-doubt", 1)
+
+
 # rulings
 
 
@@ -271,6 +281,17 @@ async def test_not_placed_buys_once_and_only_after_the_window(desk: Desk) -> Non
     assert (await desk.rule("not-placed")).outcome == "reserved"
     assert (await desk.buy()).outcome == "placed"
     assert len(desk.shop.sold) == 1
+
+
+@pytest.mark.parametrize("code", ["order-parameters-refused", "product-refused"])
+async def test_a_refusal_after_a_ruling_does_not_tell_what_became_of_the_first_post(desk: Desk, code: str) -> None:
+    await in_doubt(desk)
+    await desk.rule("not-placed")
+    desk.shop.before_sale = Refused(code, "the seller says no")
+    assert (await refusal(desk)).code == "purchase-looking"
+    assert await desk.state() is ActState.SENDING
+    result = await desk.buy_until_settled()
+    assert (result.outcome, desk.shop.posts) == ("in-doubt", 2)
 
 
 async def test_not_placed_is_refused_while_the_seller_shows_the_order(desk: Desk) -> None:
