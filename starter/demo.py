@@ -45,6 +45,7 @@ class DemoOptions:
         seed: moves the moment of the kill.
         home: folder to use instead of a temporary one.
         ui_port: port of the Temporal Web UI; 0 picks a free one.
+        worker_module: see ``StackOptions``.
     """
 
     keep: bool = False
@@ -52,6 +53,7 @@ class DemoOptions:
     seed: int = 1
     home: Path | None = None
     ui_port: int = 0
+    worker_module: str = "starter.cli"
 
 
 async def run_demo(options: DemoOptions, say: Say) -> int:
@@ -61,9 +63,10 @@ async def run_demo(options: DemoOptions, say: Say) -> int:
     say(
         "Evercert demo: a paid certificate order as a durable workflow, on this machine alone. Nothing is bought for real."
     )
+    wanted = StackOptions(home=home, ui_port=options.ui_port, worker_module=options.worker_module)
     try:
         async with AsyncExitStack() as open_:
-            stack = await open_.enter_async_context(Stack(StackOptions(home=home, ui_port=options.ui_port), say))
+            stack = await open_.enter_async_context(Stack(wanted, say))
             stack.adopt_environment()
             client = await open_.enter_async_context(EvercertClient.connect(stack.settings))
             _say_links(stack, say)
@@ -147,7 +150,8 @@ class _Tour:
     def _show_sale(self, started: StartedOrder) -> bool:
         count = self._stack.control("ledger")["count"]
         adopted = "adopted by its reference" if self._options.crash else "answered directly"
-        self._say(f"\n2  The seller counted {count} sale; {adopted} {started.order_id}")
+        sales = "1 sale" if count == 1 else f"{count} sales"
+        self._say(f"\n2  The seller counted {sales}; {adopted} {started.order_id}")
         return count == 1
 
     async def _export(self, started: StartedOrder, result: OrderResult) -> bool:

@@ -54,6 +54,7 @@ class StackOptions:
         temporal_port, sandbox_port, dns_port: 0 picks a free one.
         ca_poll_seconds: how often the sandbox's CA looks for proof.
         with_worker: start a worker process too.
+        worker_module: what is run as the worker; a test puts a damaged one here.
     """
 
     home: Path
@@ -63,6 +64,7 @@ class StackOptions:
     dns_port: int = 0
     ca_poll_seconds: float = 1.0
     with_worker: bool = True
+    worker_module: str = "starter.cli"
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ class Stack:
         """Start a worker process and wait until it polls."""
         ready = self.options.home / "worker.ready"
         ready.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "starter.cli", "worker", "run", "--ready-file", str(ready)]
+        argv = [sys.executable, "-m", self.options.worker_module, "worker", "run", "--ready-file", str(ready)]
         process = ChildProcess.start(argv, log=self.options.home / "worker.log", env=self.environment())
         self.worker = process
         self._open.push_async_callback(process.stop)
