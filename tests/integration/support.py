@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.field_mask_pb2 import FieldMask
-from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.api.workflowservice.v1 import ResetActivityRequest, UpdateActivityOptionsRequest
+from temporalio.api.workflowservice.v1 import ResetActivityRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
@@ -138,7 +135,7 @@ class House:
                 continue  # it has ended meanwhile
 
     async def until_resting(self, started: StartedOrder) -> None:
-        """Wait until a run lies between two looks. What runs when its worker is killed is missed minutes later only."""
+        """Wait until a run lies between two looks, with nothing under way that a kill would cut off."""
         handle = self.handle(started)
 
         async def is_resting() -> bool:
@@ -148,20 +145,6 @@ class House:
             )
 
         await until_true(is_resting)
-
-    async def give_up_at_once(self, started: StartedOrder) -> None:
-        """Let the server miss at once what a killed worker had begun, as `temporal activity update-options` does."""
-        handle = self.handle(started)
-        for pending in (await handle.describe()).raw_description.pending_activities:
-            await self.client.temporal.workflow_service.update_activity_options(
-                UpdateActivityOptionsRequest(
-                    namespace=NAMESPACE,
-                    execution=WorkflowExecution(workflow_id=started.workflow_id, run_id=started.run_id),
-                    id=pending.activity_id,
-                    activity_options=ActivityOptions(start_to_close_timeout=Duration(seconds=5)),
-                    update_mask=FieldMask(paths=["start_to_close_timeout"]),
-                )
-            )
 
     async def page(self, started: StartedOrder) -> str:
         """The current details that the Web UI shows of a run."""
