@@ -1,0 +1,19 @@
+"""A worker that takes over a lost order after two seconds instead of five minutes; nothing else is different."""
+
+from datetime import timedelta
+from typing import Any
+
+from activities.ownership import Ownership
+from starter.cli.main import entry
+
+_patient = Ownership.__init__
+
+
+def _hasty(self: Ownership, *args: Any) -> None:
+    _patient(self, *args, sure_after=timedelta(seconds=2))
+
+
+setattr(Ownership, "__init__", _hasty)  # noqa: B010 the only difference
+
+if __name__ == "__main__":
+    entry()
