@@ -1,6 +1,9 @@
 """Changing an act at the seller: compare-and-set, each with its audit row."""
 
+import logging
 from datetime import timedelta
+
+import structlog
 
 from activities.ports import Clock, Inventory
 from domain import ids
@@ -8,6 +11,8 @@ from domain.errors import NotYet
 from domain.inventory import ActRecord, ActState, AuditEvent
 
 _AGAIN = timedelta(seconds=2)
+_CALLS_A_PERSON = (ActState.IN_DOUBT, ActState.NEEDS_PERSON)
+_log = structlog.get_logger(__name__)
 
 
 class ActChanges:
@@ -61,4 +66,6 @@ class ActChanges:
             raise NotYet(
                 "purchase-overtaken", "another attempt went on with this act; this one looks again", retry_after=_AGAIN
             )
+        level = logging.WARNING if to in _CALLS_A_PERSON else logging.INFO
+        _log.log(level, kind, order=act.order_id, act=act.act_id, state=to.value, code=code, fence=changed.fence)
         return changed
