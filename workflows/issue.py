@@ -1,6 +1,7 @@
 """``IssueCertificate``: a new order, from the request to a version in the inventory."""
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -30,7 +31,7 @@ from workflows.buying import Buying
 from workflows.details import money
 from workflows.proving import Proving
 from workflows.run_state import RunState
-from workflows.steps import NOT_OWNER, CancelAsked, TermOver, refusal
+from workflows.steps import NOT_OWNER, CancelAsked, TermOver, drop, refusal
 
 _EMPTY_INPUT = (
     "the input is empty: give one JSON object, for example "
@@ -39,6 +40,13 @@ _EMPTY_INPUT = (
 )
 _ENDS = {"term-over": OrderState.EXPIRED, "purchase-abandoned": OrderState.ABANDONED}
 """How a run that fails has ended; anything else was refused before it cost money."""
+
+
+_PATIENCE_WHEN_REFUSED = timedelta(seconds=15)
+
+
+def _has_failed(check: "asyncio.Task[CheckResult]") -> bool:
+    return check.done() and (check.cancelled() or check.exception() is not None)
 
 
 @workflow.defn(name="IssueCertificate")
@@ -227,6 +235,23 @@ class IssueCertificate(Buying, Proving):
                     **options.told(options.DNS, f"Try to write into the DNS zone of {name}"),
                 ),
             ]
+        return await self._joined([asyncio.create_task(check) for check in checks])
+
+    async def _joined(self, checks: "list[asyncio.Task[CheckResult]]") -> list[CheckResult]:
+        """Await all checks; a request that is refused anyway does not wait for a seller or name server that is away."""
+        await workflow.wait_condition(lambda: checks[0].done() or any(_has_failed(check) for check in checks))
+        if checks[0].done() and not _has_failed(checks[0]) and checks[0].result().findings:
+            try:
+                await workflow.wait_condition(
+                    lambda: all(check.done() for check in checks),
+                    timeout=_PATIENCE_WHEN_REFUSED,
+                    timeout_summary="Wait for the other checks, so that all findings come together",
+                )
+            except TimeoutError:
+                for check in checks:
+                    if not check.done():
+                        drop(check)
+                return [check.result() for check in checks if check.done()]
         return list(await asyncio.gather(*checks))
 
     async def _rehearsed(self, request: OrderRequest, quote: Quote) -> OrderResult:

@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.interface import OwnershipActivities, RulingActivities
     from activities.messages import CancelInput, PurchaseInput, ResolveInput, RunRef
-    from domain.order import STATES, OrderState
+    from domain.order import STATES, OrderState, WaitingFor
     from domain.request import Act, ExtendDeadline, ResolvePurchase
     from workflows import options
     from workflows.messages import ActAnswer, Instructions, OrderStatus
@@ -67,7 +67,7 @@ class OrderRun:
 
     @check_now.validator
     def _may_check_now(self, act: Act) -> None:
-        if self._state.state not in _WAITS:
+        if self._state.state not in _WAITS and self._state.waiting_for is not WaitingFor.ACCOUNT:
             raise _refused(
                 "nothing-to-check",
                 f"nothing to look at: the order is in state {self._state.state.value} and goes on by itself",

@@ -113,7 +113,7 @@ class RunState:
     def helps(self) -> tuple[str, ...]:
         """Return what a person may do now, one sentence each."""
         if self.waiting_for is WaitingFor.ACCOUNT:
-            return (_ACCOUNT, _CANCEL)
+            return (_ACCOUNT, _CHECK_NOW, _CANCEL)
         if self.state is OrderState.AWAITING_REFUND or self.code in _REFUND_CODES:
             return (_CHECK_NOW, _REFUND)
         if self.state is OrderState.NEEDS_PERSON:

@@ -114,12 +114,19 @@ class Steps:
     async def _await_account(self, state: OrderState, code: str, message: str) -> None:
         self.state.enter(state, waiting_for=WaitingFor.ACCOUNT, detail=message, code=code)
         await self.note(state, waiting_for=WaitingFor.ACCOUNT, detail=message, code=code)
-        waiting = workflow.execute_activity_method(
+        self._wake = False
+        poll = workflow.start_activity_method(
             OwnershipActivities.await_account,
             self.run,
             **options.told(options.SELLER_POLL, f"Wait until account {self.run.account} may be used again"),
         )
-        await self._until_done(asyncio.create_task(waiting), may_cancel=True)
+        await workflow.wait_condition(lambda: poll.done() or self._wake or self.cancel_asked)
+        if poll.done():
+            poll.result()
+            return
+        drop(poll)
+        if self.cancel_asked and not self._wake:
+            raise CancelAsked
 
     async def call_person(self, code: str, message: str, *, may_cancel: bool = True) -> None:
         """Show that a person has to act, and return when one did, or a service asked to look again.

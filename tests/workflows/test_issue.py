@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
@@ -114,6 +115,29 @@ async def test_a_parked_account_is_waited_for(start: Start, code: str) -> None:
     parked = world.notes[0]
     assert (parked.state, parked.waiting_for, parked.code) == ("purchasing", "account", code)
     assert world.accounts.calls == 3
+
+
+async def test_a_parked_order_looks_at_once_when_asked(start: Start, env: WorkflowEnvironment) -> None:
+    world = World(
+        purchases=Script([Refused("auth-rejected", "the credential was turned down"), PLACED]),
+        accounts=Script([not_yet()]),
+    )
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["waiting_for"] == "account")
+        await handle.execute_update("check_now", BY)
+        assert (await handle.result())["state"] == "issued"
+
+
+async def test_a_refused_request_does_not_wait_for_a_seller_that_is_away(start: Start) -> None:
+    world = World(findings=(Finding(code="name-internal", path="common_name", message="is internal"),))
+
+    async def away(given: Any) -> Any:
+        raise not_yet()
+
+    world.check_offer = activity.defn(name="check_offer")(away)  # type: ignore[method-assign]
+    error = await failure_of(await start(world))
+    assert error.type == "name-internal"
 
 
 async def test_a_bought_order_never_just_fails(start: Start) -> None:
