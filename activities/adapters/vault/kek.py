@@ -170,7 +170,7 @@ def _unusable() -> Misconfigured:
     return Misconfigured(
         "master-key-unusable",
         "The master key is not 32 bytes in URL-safe base64.",
-        next_step="restore it from its backup; a new installation makes one by itself",
+        next_step="restore it from its backup; for a new installation: evercert init",
     )
 
 
@@ -179,7 +179,7 @@ def _unreadable(error: OSError) -> Misconfigured:
     return Misconfigured(
         "master-key-missing",
         f"The file of the master key {reason}.",
-        next_step="check the setting, and that this user owns the file and its directory",
+        next_step="evercert init makes one for a new installation; for an old one restore it from its backup",
     )
 
 
