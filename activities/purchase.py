@@ -1,5 +1,6 @@
 """The purchase: follows the decision table of ``domain.purchase`` and decides nothing itself."""
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import activity
@@ -8,8 +9,8 @@ from activities.act_changes import ActChanges
 from activities.interface import PurchaseActivities
 from activities.messages import PurchaseInput, PurchaseResult, RunRef
 from activities.order_view import OrderView
-from activities.ports import Clock, Inventory, Seller, Sellers
-from activities.seller_calls import SellerCalls
+from activities.ports import Clock, Inventory, Seller, Sellers, SendGate
+from activities.seller_calls import SellerCalls, visibility_window
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
 from domain.inventory import ActRecord, ActState, OrderChange
@@ -38,7 +39,7 @@ class Purchase(PurchaseActivities):
         await self._view.enter(given.run, OrderState.PURCHASING)
         placement = await placement_of(self._inventory, given)
         account = await self._calls.account(given.run.account)
-        window = timedelta(minutes=account.visibility_minutes)
+        window = visibility_window(account)
         async with self._calls.open(given.run) as seller:
             act = await self._reserve(given, placement, seller)
             if isinstance(act, PurchaseResult):
@@ -165,10 +166,16 @@ class Purchase(PurchaseActivities):
             send_deadline=deadline,
             sender=f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}",
         )
+        gate = _WatchedGate(self._clock.send_gate(deadline))
         try:
-            found = await seller.place(placement, self._clock.send_gate(deadline))
+            found = await seller.place(placement, gate)
         except NotSent:
             await self._acts.change(act, ActState.RESERVED, "purchase.not-sent")
+            raise
+        except asyncio.CancelledError:
+            # A shutdown, or a cancel; where the gate was not even asked, surely nothing has left.
+            if not gate.was_asked:
+                await self._acts.change(act, ActState.RESERVED, "purchase.not-sent")
             raise
         except Refused as error:
             return await self._definitely_refused(act, error)
@@ -217,6 +224,18 @@ class Purchase(PurchaseActivities):
         )
         await self._inventory.change_order(act.order_id, change, None, await self._clock.now())
         return await self._result(act, "placed", adopted=adopted)
+
+
+class _WatchedGate:
+    """A gate that remembers whether it was asked: the first byte follows that question, and never comes before it."""
+
+    def __init__(self, gate: SendGate) -> None:
+        self._gate = gate
+        self.was_asked = False
+
+    def may_send(self) -> bool:
+        self.was_asked = True
+        return self._gate.may_send()
 
 
 def _looking(why: str) -> NotYet:

@@ -1,7 +1,5 @@
 """A person settles a purchase that Evercert cannot tell about: the ruling is checked outside and written once."""
 
-from datetime import timedelta
-
 from temporalio import activity
 
 from activities.act_changes import ActChanges
@@ -10,7 +8,7 @@ from activities.messages import PurchaseResult, ResolveInput
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.purchase import placement_of
-from activities.seller_calls import SellerCalls
+from activities.seller_calls import SellerCalls, visibility_window
 from domain import ids, purchase, ruling
 from domain.errors import InvariantBroken, Refused
 from domain.inventory import ActRecord, ActState, OrderChange
@@ -105,7 +103,7 @@ class Rulings(RulingActivities):
             by_id=purchase.sight(found, placement),
             listed=listed is not None,
             now=await self._clock.now(),
-            window=timedelta(minutes=account.visibility_minutes),
+            window=visibility_window(account),
         )
         if refused is not None:
             raise refused
