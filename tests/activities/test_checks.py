@@ -1,18 +1,18 @@
 """What is checked before money is spent, each check run twice: nothing is bought, nothing is written double."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from activities.checks import Checks
 from activities.messages import CheckInput
-from domain import policy
 from domain.errors import InvalidRequest, Refused
-from domain.inventory import DnsAccountRecord, Environment
+from domain.inventory import DnsAccountRecord, Environment, OrderChange
 from domain.request import DcvChoice, OrderRequest
 from tests.activities.desk import Desk, at_once, run, twice
 from tests.activities.zone import Zone
-from tests.adapters.inventory_support import NOW, PRICE, event, fingerprint, order
+from tests.adapters.inventory_support import NOW, PRICE, event, fingerprint, order, version
 
 
 @pytest.fixture
@@ -165,8 +165,24 @@ async def test_no_zone_is_touched_for_what_the_other_check_refuses(
     assert len(found.findings) == 1
 
 
-async def test_who_takes_up_a_lost_run_asks_for_the_same(blank_desk: Desk) -> None:
-    given = asked(blank_desk)
-    resumed = given.request.model_copy(update={"resume_order": blank_desk.wanted.order_id, "requested_by": "bob"})
-    assert policy.request_digest(resumed) == policy.request_digest(given.request)
-    assert policy.request_digest(resumed.model_copy(update={"months": 24})) != policy.request_digest(given.request)
+@pytest.mark.parametrize(("days_left", "codes"), [(31, {"already-issued"}), (30, set()), (29, set())])
+async def test_an_equal_order_with_term_left_is_not_bought_again(
+    blank_desk: Desk, zone: Zone, days_left: int, codes: set[str]
+) -> None:
+    other = order(2)
+    await blank_desk.inventory.open_order(other, NOW)
+    await blank_desk.inventory.reserve(
+        other.order_id, fingerprint=fingerprint(other), owner="o", price=PRICE, body_hash="", now=NOW
+    )
+    await blank_desk.inventory.store_version(version(other, "A1"), NOW)
+    await blank_desk.inventory.make_current(other.order_id, "A1", event(other.order_id, "version.current"), NOW)
+    term = OrderChange(state="issued", term_ends_at=NOW + timedelta(days=days_left))
+    await blank_desk.inventory.change_order(other.order_id, term, None, NOW)
+    work = checks(blank_desk, zone).check_request
+    assert {finding.code for finding in (await run(work, asked(blank_desk))).findings} == codes
+    assert (await run(work, asked(blank_desk, allow_duplicate=True))).findings == ()
+
+
+async def test_an_allowed_duplicate_is_recorded_with_the_order(blank_desk: Desk, zone: Zone) -> None:
+    await run(checks(blank_desk, zone).check_request, asked(blank_desk, allow_duplicate=True))
+    assert (await blank_desk.order()).request["allow_duplicate"] is True

@@ -255,3 +255,11 @@ async def test_nothing_to_download_yet(issued: Desk) -> None:
 async def test_a_leaf_without_our_key_in_the_inventory_is_a_bug(issued: Desk) -> None:
     strange = collecting(issued).model_copy(update={"key_id": "key_unknown"})
     assert (await refused(run(issuance(issued).collect, strange))).code == "key-missing"
+
+
+async def test_further_sales_under_our_reference_are_told_when_the_leaf_is_collected(issued: Desk) -> None:
+    given = collecting(issued)
+    second = issued.shop.sell(issued.wanted.order_id, "positivessl", "www.example.test")
+    issued.shop.sell("", "positivessl", "www.example.test")
+    result = await run(issuance(issued).collect, given)
+    assert (result.problems, result.other_sales) == ((), (second.seller_order_id,))

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from activities.messages import PurchaseResult
+from activities.ports import SendGate
 from activities.rulings import Rulings
+from activities.seller_calls import visibility_window
 from domain.errors import EvercertError, Misconfigured, NotSent, NotYet, Refused, Unavailable
-from domain.inventory import ActState
-from domain.seller import Money
+from domain.inventory import ActRecord, ActState, Environment
+from domain.seller import Money, Placement, SellerOrder
 from tests.activities.desk import Desk, twice
 from tests.activities.shop import AWAY, LOST, REJECTED_TOKEN, Shop
 from tests.adapters.inventory_support import NOW, event, order
@@ -98,6 +100,59 @@ async def test_nothing_left_the_process_so_the_purchase_is_tried_again(desk: Des
     assert (await desk.state(), desk.shop.posts) == (ActState.RESERVED, 0)
     desk.shop.before_post = lambda: None
     assert (await desk.buy()).outcome == "placed"
+
+
+async def test_the_intention_is_committed_before_anything_is_sent(desk: Desk) -> None:
+    seen: list[ActRecord] = []
+
+    class Watched(Shop):
+        async def place(self, placement: Placement, gate: SendGate) -> SellerOrder:
+            seen.append(await desk.act())  # by another connection: what is not committed does not show
+            return await Shop.place(desk.shop, placement, gate)
+
+    await desk.buy(Watched(desk.clock))
+    assert [(row.state, row.send_deadline) for row in seen] == [(ActState.SENDING, NOW + timedelta(seconds=30))]
+    assert seen[0].body_hash and seen[0].sender
+
+
+@pytest.mark.parametrize("code", ["order-parameters-refused", "product-refused"])
+async def test_what_the_seller_would_not_take_is_never_posted(desk: Desk, code: str) -> None:
+    desk.shop.on_validate = Refused(code, "the seller says no")
+    result = await desk.buy()
+    assert (result.outcome, result.code, desk.shop.posts) == ("rejected", code, 0)
+    assert "purchase.sending" not in await desk.trail()
+
+
+@pytest.mark.parametrize(("asks_gate", "state"), [(False, ActState.RESERVED), (True, ActState.SENDING)])
+async def test_a_shutdown_before_the_first_byte_leaves_nothing_in_doubt(
+    desk: Desk, asks_gate: bool, state: ActState
+) -> None:
+    entered = asyncio.Event()
+
+    class Connecting(Shop):
+        async def place(self, placement: Placement, gate: SendGate) -> SellerOrder:
+            if asks_gate:
+                gate.may_send()
+            entered.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    work = asyncio.create_task(desk.buy(Connecting(desk.clock)))
+    await entered.wait()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert await desk.state() is state
+
+
+async def test_a_live_seller_gets_a_quarter_of_an_hour_whatever_is_set(desk: Desk) -> None:
+    account = await desk.inventory.account("sandbox")
+    assert account is not None
+    hasty = account.model_copy(update={"visibility_minutes": 1})
+    live = hasty.model_copy(update={"environment": Environment.LIVE})
+    assert visibility_window(account) == timedelta(minutes=60)
+    assert visibility_window(hasty) == timedelta(minutes=1)
+    assert visibility_window(live) == timedelta(minutes=15)
 
 
 async def test_a_clock_that_jumps_shuts_the_gate(desk: Desk) -> None:
@@ -278,7 +333,9 @@ async def ruling_refused(desk: Desk, outcome: str, number: str | None = None) ->
 
 async def test_not_placed_buys_once_and_only_after_the_window(desk: Desk) -> None:
     await in_doubt(desk)
+    before = await desk.act()
     assert (await desk.rule("not-placed")).outcome == "reserved"
+    assert (await desk.act()).fence == before.fence + 1
     assert (await desk.buy()).outcome == "placed"
     assert len(desk.shop.sold) == 1
 
@@ -294,9 +351,16 @@ async def test_a_refusal_after_a_ruling_does_not_tell_what_became_of_the_first_p
     assert (result.outcome, desk.shop.posts) == ("in-doubt", 2)
 
 
-async def test_not_placed_is_refused_while_the_seller_shows_the_order(desk: Desk) -> None:
+@pytest.mark.parametrize("shown", ["by id and by list", "by list alone"])
+async def test_not_placed_is_refused_while_the_seller_shows_the_order(desk: Desk, shown: str) -> None:
     await in_doubt(desk)
     desk.shop.sell(desk.wanted.order_id, "positivessl", "www.example.test")
+    if shown == "by list alone":
+
+        async def nothing(*, seller_order_id: str = "", custom_order_id: str = "") -> None:
+            return None
+
+        desk.shop.find = nothing  # type: ignore[method-assign]
     assert await ruling_refused(desk, "not-placed") == "seller-shows-order"
 
 
