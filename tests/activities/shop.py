@@ -53,7 +53,7 @@ class Shop:
         on_find: raised instead of an answer to a look-up.
         before_post: called when a post arrives, for races.
         leaves: what there is to download.
-        catalogue: what it sells instead of the one product.
+        offers: what it sells instead of the one product.
     """
 
     clock: StandingClock
@@ -72,7 +72,7 @@ class Shop:
     finds: int = 0
     before_post: Callable[[], None] = lambda: None
     leaves: tuple[str, ...] = ()
-    catalogue: tuple[Product, ...] | None = None
+    offers: tuple[Product, ...] | None = None
 
     async def open(self, account: str) -> "Shop":
         return self
@@ -81,8 +81,8 @@ class Shop:
         return None
 
     async def products(self, code: str = "") -> tuple[Product, ...]:
-        if self.catalogue is not None:
-            return self.catalogue
+        if self.offers is not None:
+            return self.offers
         term = ProductTerm(months=12, price=self.price)
         return (
             Product(code="positivessl", name="P", vendor="SECTIGO", level="dv", terms=(term,), read_at=self.clock.at),
