@@ -25,6 +25,7 @@ from activities.messages import (
     TakeOverInput,
 )
 from activities.ownership import SURE_AFTER, Ownership
+from activities.ports import Seller
 from activities.refund import Refund
 from activities.rulings import Rulings
 from domain import ids, policy
@@ -173,7 +174,7 @@ async def test_twice_await_account(open_desk: Desk, runs: FakeRuns) -> None:
 class Untouchable(Shop):
     """A seller that must not be called."""
 
-    async def open(self, account: str) -> "Shop":
+    async def open(self, account: str) -> Seller:
         raise AssertionError("the seller was called by a run that is no longer owner")
 
 
