@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from deploy.sandbox.control import ControlApi
+from deploy.sandbox.control_outside import OutsideControl
 from deploy.sandbox.issuer import IssuingDesk
 from deploy.sandbox.rest import SellerApi
 from deploy.sandbox.world import World
@@ -21,6 +22,7 @@ def build_app(world: World, desk: IssuingDesk) -> Starlette:
     return Starlette(
         routes=[
             *ControlApi(world, desk).routes(),
+            *OutsideControl(world).routes(),
             Route("/pki/{file}", publish, methods=["GET"]),
             Route("/rest/{path:path}", SellerApi(world).serve, methods=["GET", "POST"]),
         ]

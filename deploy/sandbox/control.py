@@ -1,14 +1,7 @@
-"""The control API: what a test or a person may see and set from outside. JSON, loopback only.
+"""The control API: what a test or a person may see and set from outside. JSON, loopback only."""
 
-A web page on another origin must not reach it: writes need `Content-Type: application/json`, which a browser does not
-send across origins unasked, and the `Host` header must be a loopback name, which foils DNS rebinding.
-"""
-
-import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -16,23 +9,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from deploy.sandbox.book import Order
+from deploy.sandbox.control_guard import ControlError, Handler, first_problem, guarded, json_body, read_body
 from deploy.sandbox.faults import Rule
 from deploy.sandbox.issuer import IssuingDesk
 from deploy.sandbox.wire import Json
 from deploy.sandbox.world import World
-
-_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-_BIGGEST_BODY = 200_000
-Body = TypeVar("Body", bound=BaseModel)
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
-
-
-class ControlError(Exception):
-    """A control request that cannot be served; becomes a 4xx answer with one sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status = status
-        super().__init__(sentence)
 
 
 class ClockChange(BaseModel):
@@ -94,7 +75,7 @@ class ControlApi:
             ("/pki/intermediates.pem", "GET", self._intermediates),
             ("/reset", "POST", self._reset),
         ]
-        return [Route(f"/control{path}", _guarded(handler), methods=[method]) for path, method, handler in table]
+        return [Route(f"/control{path}", guarded(handler), methods=[method]) for path, method, handler in table]
 
     async def _ledger(self, request: Request) -> Response:
         sales = [sale.model_dump(mode="json") for sale in self._world.book.sales]
@@ -115,7 +96,7 @@ class ControlApi:
         )
 
     async def _set_clock(self, request: Request) -> Response:
-        change, clock = await _read(request, ClockChange), self._world.clock
+        change, clock = await read_body(request, ClockChange), self._world.clock
         if len(change.model_fields_set) != 1:
             raise ControlError(400, "say exactly one of now, freeze, advance_seconds, follow_system")
         try:
@@ -136,11 +117,11 @@ class ControlApi:
         return JSONResponse({"faults": [rule.model_dump(mode="json") for rule in self._world.faults.rules()]})
 
     async def _add_faults(self, request: Request) -> Response:
-        raw = await _json(request)
+        raw = await json_body(request)
         try:
             rules = [Rule.model_validate(item) for item in (raw if isinstance(raw, list) else [raw])]
         except ValidationError as error:
-            raise ControlError(400, _first_problem(error)) from error
+            raise ControlError(400, first_problem(error)) from error
         for rule in rules:
             self._world.faults.add(rule)
         return await self._faults(request)
@@ -153,13 +134,13 @@ class ControlApi:
         return JSONResponse(self._world.switches.model_dump(mode="json"))
 
     async def _set_switches(self, request: Request) -> Response:
-        raw = await _json(request)
+        raw = await json_body(request)
         if not isinstance(raw, dict):
             raise ControlError(400, "the body must be an object of switches")
         try:
             self._world.switch(raw)
         except ValidationError as error:
-            raise ControlError(400, _first_problem(error)) from error
+            raise ControlError(400, first_problem(error)) from error
         self._world.journal.note("switches.changed", f"switches changed: {', '.join(sorted(raw))}")
         return await self._switches(request)
 
@@ -167,14 +148,14 @@ class ControlApi:
         return JSONResponse({"orders": [_summary(order) for order in self._world.book]})
 
     async def _refund(self, request: Request) -> Response:
-        order, decision = self._order(request), await _read(request, RefundDecision)
+        order, decision = self._order(request), await read_body(request, RefundDecision)
         if not order.refund_request_id or order.refund_approved:
             raise ControlError(409, "no refund of this order waits for a decision")
         self._world.decide_refund(order, approve=decision.approve)
         return JSONResponse(_summary(order))
 
     async def _cancel(self, request: Request) -> Response:
-        order, cancellation = self._order(request), await _read(request, Cancellation)
+        order, cancellation = self._order(request), await read_body(request, Cancellation)
         if order.major == "Cancelled":
             raise ControlError(409, "the order is cancelled already")
         self._world.cancel(order, cancellation.reason)
@@ -211,51 +192,6 @@ class ControlApi:
         if order is None:
             raise ControlError(404, "no such order")
         return order
-
-
-def _guarded(handler: Handler) -> Handler:
-    async def guarded(request: Request) -> Response:
-        try:
-            _check_origin(request)
-            return await handler(request)
-        except ControlError as error:
-            return JSONResponse({"error": str(error)}, status_code=error.status)
-
-    return guarded
-
-
-def _check_origin(request: Request) -> None:
-    host = request.headers.get("host", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name.lower() not in _LOOPBACK:
-        raise ControlError(403, "the Host header must be a loopback name")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method != "GET" and kind != "application/json":
-        raise ControlError(415, "writes need Content-Type: application/json")
-
-
-async def _json(request: Request) -> Json:
-    body = await request.body()
-    if len(body) > _BIGGEST_BODY:
-        raise ControlError(413, "the body is too big")
-    try:
-        parsed: Json = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise ControlError(400, "the body is not JSON") from error
-    return parsed
-
-
-async def _read(request: Request, model: type[Body]) -> Body:
-    try:
-        return model.model_validate(await _json(request))
-    except ValidationError as error:
-        raise ControlError(400, _first_problem(error)) from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 def _summary(order: Order) -> dict[str, Json]:

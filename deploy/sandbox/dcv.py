@@ -1,6 +1,6 @@
 """Domain control validation: what must be published, and looking whether it is.
 
-Sectigo's values follow from the CSR; DigiCert's are random. Either way the CA believes only what the DNS answers.
+Sectigo's values follow from the CSR; DigiCert's are random. Either way the CA believes only what it finds.
 """
 
 import random
@@ -8,19 +8,18 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import dns.asyncquery
-import dns.exception
-import dns.message
-import dns.name
+import dns.rdata
 import dns.rdatatype
+import dns.rdtypes.ANY.TXT
 
 from deploy.sandbox.book import Method, Proof
 from deploy.sandbox.catalogue import Brand
 from deploy.sandbox.csr import SigningRequest
+from deploy.sandbox.files import PROOF_FOLDER, FileFetcher
+from deploy.sandbox.resolver import LookupFailedError, Resolver
 
 _BASE_LABELS = 2  # every name of the sandbox ends in `.test`, so a base domain has two labels
 _TOKEN_LENGTH = 32
-_LOOK_SECONDS = 3.0
 
 
 def sectigo_record(host: str, csr: SigningRequest, unique_value: str = "") -> tuple[str, str]:
@@ -78,16 +77,24 @@ class Look:
 
 
 class ProofLooker:
-    """Asks a resolver for proofs."""
+    """Looks for proofs where their names say: in the DNS and on web servers."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host = host
-        self._port = port
+    def __init__(self, resolver: Resolver, fetcher: FileFetcher) -> None:
+        self._resolver = resolver
+        self._fetcher = fetcher
 
     async def look(self, proof: Proof) -> Look:
-        """Look once for a DNS proof at the name and its parents; other methods wait for a person or a later look."""
-        if proof.method not in {"CNAME", "TXT"}:
-            return Look(is_proven=False, result="waiting for approval")
+        """Look once; an e-mail proof waits for a person."""
+        match proof.method:
+            case "CNAME" | "TXT":
+                return await self._look_up(proof)
+            case "FILE":
+                return await self._fetch(proof)
+            case _:
+                return Look(is_proven=False, result="waiting for approval")
+
+    async def _look_up(self, proof: Proof) -> Look:
+        """A DNS proof counts at the name and at its parents."""
         found: list[str] = []
         try:
             for parent in authorization_names(proof.host):
@@ -96,19 +103,24 @@ class ProofLooker:
                     if proof.record_value.lower() in values:
                         return Look(is_proven=True, result=f"found at {owner}")
                     found += values
-        except (dns.exception.DNSException, OSError) as error:
-            return Look(is_proven=False, result=f"look-up failed: {type(error).__name__}")
+        except LookupFailedError as error:
+            return Look(is_proven=False, result=f"look-up failed: {error}")
         return Look(is_proven=False, result="another value was found" if found else "record not found")
 
     async def _values(self, owner: str, method: Method) -> list[str]:
-        kind = dns.rdatatype.from_text(method)
-        query = dns.message.make_query(dns.name.from_text(owner), kind)
-        answer, _ = await dns.asyncquery.udp_with_fallback(query, self._host, _LOOK_SECONDS, self._port)
-        values = []
-        for rrset in answer.answer:
-            if rrset.rdtype == kind:
-                values += [_plain(rdata.to_text(), method) for rdata in rrset]
-        return values
+        answers = await self._resolver.ask(owner, dns.rdatatype.from_text(method))
+        return [_plain(rdata) for rdata in answers]
+
+    async def _fetch(self, proof: Proof) -> Look:
+        """A file counts at exactly the name, and never for a wildcard."""
+        if proof.name.startswith("*."):
+            return Look(is_proven=False, result="a file proves no wildcard name")
+        fetched = await self._fetcher.fetch(proof.host, proof.file_name, proof.file_content)
+        if fetched.content is None:
+            return Look(is_proven=False, result=fetched.problem)
+        if _lines(fetched.content) != _lines(proof.file_content):
+            return Look(is_proven=False, result="another content was found")
+        return Look(is_proven=True, result=f"found at http://{proof.host}{PROOF_FOLDER}{proof.file_name}")
 
 
 def _owners(proof: Proof, parent: str) -> list[str]:
@@ -117,7 +129,13 @@ def _owners(proof: Proof, parent: str) -> list[str]:
     return [f"{label}.{parent}", parent] if proof.method == "TXT" else [f"{label}.{parent}"]
 
 
-def _plain(text: str, method: Method) -> str:
-    if method == "TXT":
-        return "".join(text.strip('"').split('" "')).strip().lower()
-    return text.rstrip(".").lower()
+def _plain(rdata: dns.rdata.Rdata) -> str:
+    """A record's value for comparison; the strings of a TXT record belong together."""
+    if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT):
+        return b"".join(rdata.strings).decode("utf-8", errors="replace").strip().lower()
+    return rdata.to_text().rstrip(".").lower()
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without the space that editors and web servers leave at ends; a hash counts in either case."""
+    return [line.strip().lower() for line in text.strip().splitlines()]

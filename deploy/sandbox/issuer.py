@@ -4,9 +4,11 @@ import asyncio
 from datetime import timedelta
 
 from deploy.sandbox.book import Leaf, Order, Proof
+from deploy.sandbox.caa import why_forbidden
 from deploy.sandbox.catalogue import BY_CODE
 from deploy.sandbox.dcv import ProofLooker
 from deploy.sandbox.following import leaf_order, signing_key
+from deploy.sandbox.resolver import Resolver
 from deploy.sandbox.world import World
 
 _LOOKS_AT_ONCE = 16
@@ -15,9 +17,10 @@ _LOOKS_AT_ONCE = 16
 class IssuingDesk:
     """Takes pending orders from proof to leaf."""
 
-    def __init__(self, world: World, looker: ProofLooker) -> None:
+    def __init__(self, world: World, looker: ProofLooker, resolver: Resolver) -> None:
         self._world = world
         self._looker = looker
+        self._resolver = resolver
         self._slots = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._told: dict[str, str] = {}
 
@@ -46,8 +49,29 @@ class IssuingDesk:
         if order.proven_at is None:
             order.proven_at = now
             self._world.book.save(order, now)
-        if now >= order.proven_at + self._delay(order):
+        if now >= order.proven_at + self._delay(order) and await self._is_permitted(order):
             self.issue(order)
+
+    async def _is_permitted(self, order: Order) -> bool:
+        """Ask the DNS for CAA records of every name; an order that they stop waits, and is told why."""
+        if not self._world.switches.caa_check:
+            return True
+        brand = BY_CODE[order.product_code].brand
+        for name in order.names:
+            problem = await why_forbidden(self._resolver, name, brand)
+            if problem and order.major == "Pending":
+                self._note_obstacle(order, f"{name}: {problem}")
+            if problem:
+                return False
+        return order.major == "Pending"
+
+    def _note_obstacle(self, order: Order, text: str) -> None:
+        """Put into an order's notes what keeps the CA from signing, once in a row."""
+        now = self._world.clock.now()
+        if not order.notes or order.notes[-1][1] != text:
+            order.notes.append((now, text))
+            self._world.book.save(order, now)
+            self._world.journal.note("issuance.stopped", f"order {order.seller_order_id} waits: {text}")
 
     async def _look(self, order: Order, proof: Proof) -> None:
         look = await self._looker.look(proof)

@@ -2,28 +2,24 @@
 
 import asyncio
 import contextlib
-import socket
 from types import TracebackType
 from typing import Self
-
-import uvicorn
-from starlette.applications import Starlette
-from uvicorn.server import ServerState
 
 from deploy.sandbox.app import build_app
 from deploy.sandbox.book import Sale
 from deploy.sandbox.clock import SandboxClock
 from deploy.sandbox.dcv import ProofLooker
 from deploy.sandbox.dns import NameServer, Responder, tsig_key
-from deploy.sandbox.drops import DroppableProtocol
 from deploy.sandbox.faults import Rule
+from deploy.sandbox.files import FileFetcher, web_app
 from deploy.sandbox.issuer import IssuingDesk
+from deploy.sandbox.resolver import Resolver
 from deploy.sandbox.settings import SandboxSettings, Switches
+from deploy.sandbox.web_server import WebServer
 from deploy.sandbox.wire import Json
 from deploy.sandbox.world import World
 
-_BACKLOG = 128
-_GRACE_SECONDS = 0.3
+_WEB_PORT = 8580
 
 
 class Sandbox:
@@ -33,6 +29,8 @@ class Sandbox:
         self.settings = settings or SandboxSettings()
         self.state = World(self.settings)
         key = tsig_key(self.settings.tsig_name, self.settings.tsig_secret)
+        self._files: WebServer | None = None
+        self._fetcher: FileFetcher | None = None
         self._names = NameServer(Responder(self.state.zones, key, self._note_update))
         self._web: WebServer | None = None
         self._desk: IssuingDesk | None = None
@@ -57,6 +55,12 @@ class Sandbox:
     def dns_port(self) -> int:
         """UDP and TCP port of the name server."""
         return self._names.port
+
+    @property
+    def web_port(self) -> int:
+        """TCP port of the web root with proof files."""
+        assert self._files is not None
+        return self._files.port
 
     @property
     def tsig_name(self) -> str:
@@ -114,18 +118,14 @@ class Sandbox:
         Raises:
             OSError: A port is taken.
         """
-        await self._names.start(self.settings.host, self.settings.dns_port)
-        host, port = self.settings.resolver or (self.dns_host, self.dns_port)
-        self._desk = IssuingDesk(self.state, ProofLooker(host, port))
-        self._web = WebServer(build_app(self.state, self._desk), self.settings.host)
         try:
-            await self._web.start(self.settings.port)
-        except OSError:
-            await self._names.close()
+            await self._open_sockets()
+        except BaseException:
+            await self._close_sockets()
             raise
         self.state.found_ca(self._address)
         self.state.faults.changed = self._listen_or_refuse
-        self._rounds = asyncio.create_task(self._desk.run())
+        self._rounds = asyncio.create_task(self.desk.run())
 
     async def close(self) -> None:
         """Stop the CA, close all sockets and the state file."""
@@ -134,9 +134,7 @@ class Sandbox:
             self._rounds.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._rounds
-        if self._web is not None:
-            await self._web.close()
-        await self._names.close()
+        await self._close_sockets()
         self.state.store.close()
 
     async def __aenter__(self) -> Self:
@@ -147,6 +145,25 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _open_sockets(self) -> None:
+        settings = self.settings
+        await self._names.start(settings.host, settings.dns_port)
+        self._files = WebServer(web_app(self.state.files), settings.host)
+        await self._files.start(settings.companion_port(settings.web_port, _WEB_PORT))
+        resolver = Resolver(*(settings.resolver or (self.dns_host, self.dns_port)))
+        self._fetcher = FileFetcher(*(settings.web_address or (settings.host, self.web_port)))
+        self._desk = IssuingDesk(self.state, ProofLooker(resolver, self._fetcher), resolver)
+        self._web = WebServer(build_app(self.state, self._desk), settings.host)
+        await self._web.start(settings.port)
+
+    async def _close_sockets(self) -> None:
+        for server in (self._web, self._files):
+            if server is not None:
+                await server.close()
+        if self._fetcher is not None:
+            await self._fetcher.close()
+        await self._names.close()
 
     @property
     def _address(self) -> str:
@@ -169,69 +186,3 @@ class Sandbox:
         self.state.journal.note(
             "dns.updated", f"DNS update {rcode}: {', '.join(names)}", rcode=rcode, names=list(names)
         )
-
-
-class WebServer:
-    """uvicorn's HTTP protocol behind a listener of our own, so that it can be closed and opened at will."""
-
-    def __init__(self, app: Starlette, host: str) -> None:
-        self._host = host
-        self._config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", proxy_headers=False, ws="none"
-        )
-        self._config.load()
-        self._connections = ServerState()
-        self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[asyncio.Server] | None = None
-        self.port = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the listener takes connections."""
-        return self._socket is not None
-
-    async def start(self, port: int) -> None:
-        """Bind; port 0 takes a free one."""
-        self.port = port
-        self.open_again()
-        assert self._accepting is not None
-        await self._accepting
-
-    def open_again(self) -> None:
-        """Listen; connections are taken from this moment on."""
-        # With the protocol named, asyncio turns Nagle's algorithm off; without, each answer would wait 40 ms.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self._host, self.port))
-            listener.listen(_BACKLOG)
-        except OSError:
-            listener.close()
-            raise
-        self._socket, self.port = listener, listener.getsockname()[1]
-        loop = asyncio.get_running_loop()
-        self._accepting = asyncio.ensure_future(loop.create_server(self._protocol, sock=listener, backlog=_BACKLOG))
-
-    def refuse(self) -> None:
-        """Close the listener; idle connections end, requests under way are finished."""
-        if self._accepting is not None and self._accepting.done():
-            self._accepting.result().close()
-        elif self._accepting is not None:
-            self._accepting.cancel()
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = self._accepting = None
-        for connection in list(self._connections.connections):
-            connection.shutdown()
-
-    async def close(self) -> None:
-        """Close the listener and all connections; what is under way gets a short grace."""
-        self.refuse()
-        tasks = set(self._connections.tasks)
-        if tasks:
-            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
-        for task in self._connections.tasks:
-            task.cancel()
-
-    def _protocol(self) -> DroppableProtocol:
-        return DroppableProtocol(config=self._config, server_state=self._connections, app_state={})

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 #: Published on purpose: this key guards nothing but a name server on loopback that holds invented names.
 PUBLISHED_TSIG_SECRET = "ZXZlcmNlcnQtc2FuZGJveC1wdWJsaXNoZWQta2V5LTE="  # noqa: S105 - a well-known default, no secret
 
+_USUAL_PORT = 8560
+
 
 class Switches(BaseModel):
     """Behaviour that can be changed while the sandbox runs (`POST /control/switches`)."""
@@ -35,13 +37,19 @@ class Switches(BaseModel):
     issue_delay_seconds: float = Field(default=0, ge=0)
     """Sandbox-clock seconds between the last proof seen and the leaf."""
     vetting_seconds: float = Field(default=0, ge=0)
-    """Sandbox-clock seconds that the vetting of an organisation (OV, EV) takes."""
+    """Sandbox-clock seconds that the vetting of an organisation (OV, EV) takes in all, from the order on."""
+    ocsp_pointer: bool = True
+    """Whether leaves name the OCSP responder besides the revocation list."""
+    caa_check: bool = True
+    """Whether the CA looks for CAA records before it signs."""
     digicert_dns: Literal["txt", "cname"] = "txt"
     """Record type behind the DNS indicator and the `DNS` keyword for DigiCert brands."""
     missing_hash_digicert: Literal["csr_invalid", "accept"] = "csr_invalid"
     """A DigiCert order without SignatureHashAlgorithm."""
-    bare_base64_csr: Literal["refuse", "accept"] = "refuse"
-    """A CSR without its PEM lines."""
+    bare_base64_csr: Literal["refuse", "accept_on_renewal", "accept"] = "refuse"
+    """A CSR without its PEM lines: never, on renewals and reissues only, or always."""
+    raw_csr_digicert: Literal["accept", "csr_invalid"] = "accept"
+    """A CSR for a DigiCert brand that is not percent-encoded."""
     auto_www: Literal["asked", "always"] = "asked"
     """Whether the free `www.` twin needs `AutoWWW: true`."""
     query_custom_order_id: Literal["present", "absent"] = "present"
@@ -54,6 +62,28 @@ class Switches(BaseModel):
     """Certificates in downloads are percent-encoded, as an old portal of the vendor expected."""
     refund: Literal["manual", "auto", "deny"] = "manual"
     """Who decides a refund: the control API, approval at once, or refusal at once."""
+    account_detail_is_error: bool = True
+    """`user/accountdetail` says `isError: true` although all is well."""
+    unknown_values: Literal["ignored", "refused"] = "ignored"
+    """An ApproverMethod or ResendEmailType that does not exist (lower case does not): nothing done, or an error."""
+    approver_method_envelope: Literal["flat", "wrapped"] = "flat"
+    """Envelope of `order/changeapprovermethod`, `digicert/setapprovermethod` and `digicert/checkdcv`."""
+    invite_nulls: Literal["accept", "refuse"] = "accept"
+    """Whether `order/inviteorder` takes null for members that are not set."""
+    revoked_order: Literal["Active", "Cancelled", "Revoked"] = "Active"
+    """Major status of an order whose current certificate was revoked by request."""
+    reissue_email: Literal["checked", "ignored"] = "checked"
+    """Whether ReissueEmail must be the e-mail of the order's AdminContact, if the order has one."""
+    reissue_extra_sans: Literal["refused", "billed"] = "refused"
+    """More names on a reissue than were bought."""
+    reissue_proof: Literal["fresh", "reused"] = "fresh"
+    """Whether a name that was proven for this order must be proven again on a reissue."""
+    modified_orders: Literal["summary", "full"] = "summary"
+    """Rows of `order/getmodifiedorderssummary`: ids, status and date, or whole orders."""
+    newer_download: Literal["content_members", "same_as_download"] = "content_members"
+    """Members of `order/certificate/download`: CertificateContent and CaCertificateContent, or Certificates."""
+    callback_payload: Literal["status", "order", "ids_only"] = "status"
+    """What is posted to the URL of `setting/setordercallback`: ids and status, the whole order, or ids alone."""
     account_credit: Decimal = Decimal("1000000.00")
     """USD that may be spent in all; a sale beyond it is refused."""
 
@@ -62,10 +92,18 @@ class Switches(BaseModel):
 class SandboxSettings:
     """Start-up settings of one sandbox."""
 
-    port: int = 8560
+    port: int = _USUAL_PORT
     """TCP port of seller, control API and `/pki`; 0 takes a free one."""
     dns_port: int = 8553
     """UDP and TCP port of the name server; 0 takes a free one."""
+    web_port: int | None = None
+    """TCP port of the web root with proof files; 0 takes a free one. `None`: 8580, but free if `port` is not 8560."""
+    smtp_port: int | None = None
+    """TCP port of the mail sink; 0 takes a free one. `None`: 8525, but free if `port` is not 8560."""
+    web_address: tuple[str, int] | None = None
+    """Address at which the CA fetches proof files of every name; `None` means the sandbox's own web root."""
+    web_folder: Path | None = None
+    """Folder that the web root serves besides, as `<folder>/<name>/<path>`."""
     host: str = "127.0.0.1"
     """Loopback address to listen on."""
     state_file: Path | None = None
@@ -86,3 +124,9 @@ class SandboxSettings:
     """Address the CA resolves through; `None` means the sandbox's own name server."""
     switches: Switches = field(default_factory=Switches)
     """Switches to start with."""
+
+    def companion_port(self, wanted: int | None, usual: int) -> int:
+        """A port as set; where nothing is set the usual one beside the usual seller, else a free one."""
+        if wanted is not None:
+            return wanted
+        return usual if self.port == _USUAL_PORT else 0

@@ -50,6 +50,11 @@ class Store:
         found = self._db.execute("SELECT body FROM item WHERE kind = ? AND id = ?", (kind, row_id)).fetchone()
         return str(found[0]) if found else None
 
+    def drop_row(self, kind: str, row_id: str) -> None:
+        """Delete one row; absence is success."""
+        if self._db is not None:
+            self._db.execute("DELETE FROM item WHERE kind = ? AND id = ?", (kind, row_id))
+
     def drop(self, *kinds: str) -> None:
         """Delete all rows of some kinds."""
         if self._db is not None:

@@ -11,6 +11,7 @@ from deploy.sandbox.ca import CertificateAuthority
 from deploy.sandbox.catalogue import BY_CODE
 from deploy.sandbox.clock import SandboxClock
 from deploy.sandbox.faults import FaultBook
+from deploy.sandbox.files import WebRoot
 from deploy.sandbox.journal import Journal
 from deploy.sandbox.settings import SandboxSettings, Switches
 from deploy.sandbox.state import Store
@@ -33,6 +34,7 @@ class World:
             Zone("test.", self.store, is_updatable=True),
             Zone("readonly.test.", self.store, is_updatable=False),
         ]
+        self.files = WebRoot(self.store, settings.web_folder)
         self._ca: CertificateAuthority | None = None
         # Seller ids start at the time of the first start, so that two fresh sandboxes never hand out the same id.
         self._counter = int(self.store.row("counter", "order") or int(datetime.now(UTC).timestamp() * 10))
@@ -69,13 +71,13 @@ class World:
     def revoked(self, issuer_name: str) -> list[tuple[int, datetime]]:
         """Serials and instants on an issuer's revocation list."""
         return [
-            (int(order.leaf.serial, 16), order.leaf.revoked_at)
+            (int(leaf.serial, 16), leaf.revoked_at)
             for order in self.book
             if order.leaf and order.leaf.revoked_at and BY_CODE[order.product_code].brand == issuer_name
         ]
 
     def cancel(self, order: Order, reason: str) -> None:
-        """End an order; a leaf that was issued is revoked."""
+        """End an order; every leaf that was issued is revoked."""
         now = self.clock.now()
         order.major, order.minor = "Cancelled", "Cancelled"
         order.notes.append((now, reason))
@@ -103,6 +105,7 @@ class World:
         self.book.clear()
         self.store.drop("dns")
         for zone in self.zones:
+        self.files.clear()
             zone.clear()
         self.faults.clear()
         self.clock.follow_system()
