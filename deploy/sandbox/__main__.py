@@ -23,6 +23,14 @@ _TOLD = {
     "clock.changed",
     "switches.changed",
     "desk.failed",
+    "mail.sent",
+    "mail.received",
+    "proof.expired",
+    "issuance.stopped",
+    "file.written",
+    "file.removed",
+    "vetting.done",
+    "certificate.revoked",
 }
 
 
@@ -32,6 +40,9 @@ def main() -> int:
     settings = SandboxSettings(
         port=options.port,
         dns_port=options.dns_port,
+        web_port=options.web_port,
+        smtp_port=options.smtp_port,
+        web_folder=options.web_folder,
         state_file=options.state,
         ca_poll_seconds=options.ca_poll_seconds,
         seed=options.seed,
@@ -66,13 +77,19 @@ def _ready(box: Sandbox) -> dict[str, str | int]:
         "control_url": box.control_url,
         "dns_host": box.dns_host,
         "dns_port": box.dns_port,
+        "web_port": box.web_port,
+        "smtp_port": box.smtp_port,
         "tsig_name": box.tsig_name,
         "pid": os.getpid(),
     }
 
 
 def _greeting(box: Sandbox) -> str:
-    return f"sandbox ready: seller {box.base_url}, control {box.control_url}, DNS {box.dns_host}:{box.dns_port}"
+    host = box.settings.host
+    return (
+        f"sandbox ready: seller {box.base_url}, control {box.control_url}, DNS {box.dns_host}:{box.dns_port}, "
+        f"web root {host}:{box.web_port}, mail {host}:{box.smtp_port}, page {box.state.address}/"
+    )
 
 
 def _tell(entry: Entry, log: str) -> None:
@@ -106,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.sandbox", description="The outside world on loopback.")
     parser.add_argument("--port", type=int, default=8560, help="seller and control API; 0 takes a free port")
     parser.add_argument("--dns-port", type=int, default=8553, help="name server, UDP and TCP; 0 takes a free port")
+    parser.add_argument(
+        "--web-port", type=int, help="web root with proof files; 8580 beside port 8560, else a free one"
+    )
+    parser.add_argument("--smtp-port", type=int, help="mail sink; 8525 beside port 8560, else a free one")
+    parser.add_argument(
+        "--web-folder", type=Path, help="folder that the web root serves besides, <folder>/<name>/<path>"
+    )
     parser.add_argument("--state", type=Path, help="SQLite file that survives a restart")
     parser.add_argument("--ready-file", type=Path, help="JSON with all addresses, written when everything listens")
     parser.add_argument("--ca-poll-seconds", type=float, default=2.0, help="pause between two rounds of the CA")

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from deploy.sandbox.approving import ApprovalPages
 from deploy.sandbox.control import ControlApi
 from deploy.sandbox.control_outside import OutsideControl
 from deploy.sandbox.issuer import IssuingDesk
@@ -23,6 +24,7 @@ def build_app(world: World, desk: IssuingDesk) -> Starlette:
         routes=[
             *ControlApi(world, desk).routes(),
             *OutsideControl(world).routes(),
+            *ApprovalPages(world, desk).routes(),
             Route("/pki/{file}", publish, methods=["GET"]),
             Route("/rest/{path:path}", SellerApi(world).serve, methods=["GET", "POST"]),
         ]

@@ -31,6 +31,12 @@ class Proof(BaseModel):
     validated_at: datetime | None = None
     last_look_at: datetime | None = None
     last_result: str = ""
+    made_at: datetime | None = None
+    """When a random value was handed out; `None` until the CA first looks for it."""
+    mail_asked_at: datetime | None = None
+    """When somebody last asked for the approver mail again; the mailer sends one for every new instant."""
+    check_asked_at: datetime | None = None
+    """When somebody last asked the CA to look at once (`digicert/checkdcv`)."""
 
     @property
     def host(self) -> str:

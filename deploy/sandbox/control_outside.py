@@ -1,4 +1,4 @@
-"""The control API's view of the world around an order: proof files on web servers."""
+"""The control API's view of the world around an order: web servers and mailboxes."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,7 +11,7 @@ from deploy.sandbox.world import World
 
 
 class OutsideControl:
-    """Serves the part of `/control/…` that plays web servers."""
+    """Serves the part of `/control/…` that plays web servers and mailboxes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -24,6 +24,7 @@ class OutsideControl:
             (file, "GET", self._file),
             (file, "PUT", self._put_file),
             (file, "DELETE", self._remove_file),
+            ("/mails", "GET", self._mails),
         ]
         return [Route(f"/control{path}", guarded(handler), methods=[method]) for path, method, handler in table]
 
@@ -50,6 +51,10 @@ class OutsideControl:
         if removed:
             self._world.journal.note("file.removed", f"file removed: http://{host}/{path.lstrip('/')}")
         return JSONResponse({"removed": removed})
+
+    async def _mails(self, request: Request) -> Response:
+        mails = self._world.mailbox.mails(request.query_params.get("to", ""))
+        return JSONResponse({"mails": [mail.wire() for mail in mails]})
 
 
 def _place(request: Request) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import random
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import dns.rdata
 import dns.rdatatype
@@ -20,6 +21,7 @@ from deploy.sandbox.resolver import LookupFailedError, Resolver
 
 _BASE_LABELS = 2  # every name of the sandbox ends in `.test`, so a base domain has two labels
 _TOKEN_LENGTH = 32
+RANDOM_VALUE_LIFE = timedelta(days=30)
 
 
 def sectigo_record(host: str, csr: SigningRequest, unique_value: str = "") -> tuple[str, str]:
@@ -52,13 +54,19 @@ def make_proof(
             proof.file_name, proof.file_content = sectigo_file(csr, unique_value)
         case "sectigo", _:
             proof.record_name, proof.record_value = sectigo_record(name, csr, unique_value)
-        case "digicert", "FILE":
-            proof.file_name, proof.file_content = "fileauth.txt", random_token(dice)
         case _:
-            token = random_token(dice)
-            proof.record_name = f"_dnsauth.{proof.host}"
-            proof.record_value = token if method == "TXT" else f"{token}.dcv.digicert.com"
+            give_fresh_value(proof, dice)
     return proof
+
+
+def give_fresh_value(proof: Proof, dice: random.Random) -> None:
+    """Give a proof of DigiCert a random value, in the place of the one it had."""
+    token = random_token(dice)
+    if proof.method == "FILE":
+        proof.file_name, proof.file_content = "fileauth.txt", token
+    elif proof.method in {"CNAME", "TXT"}:
+        proof.record_name = f"_dnsauth.{proof.host}"
+        proof.record_value = token if proof.method == "TXT" else f"{token}.dcv.digicert.com"
 
 
 def authorization_names(host: str) -> Iterator[str]:

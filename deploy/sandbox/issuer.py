@@ -6,8 +6,9 @@ from datetime import timedelta
 from deploy.sandbox.book import Leaf, Order, Proof
 from deploy.sandbox.caa import why_forbidden
 from deploy.sandbox.catalogue import BY_CODE
-from deploy.sandbox.dcv import ProofLooker
+from deploy.sandbox.dcv import RANDOM_VALUE_LIFE, Look, ProofLooker, give_fresh_value
 from deploy.sandbox.following import leaf_order, signing_key
+from deploy.sandbox.mail_desk import MailDesk
 from deploy.sandbox.resolver import Resolver
 from deploy.sandbox.world import World
 
@@ -17,9 +18,10 @@ _LOOKS_AT_ONCE = 16
 class IssuingDesk:
     """Takes pending orders from proof to leaf."""
 
-    def __init__(self, world: World, looker: ProofLooker, resolver: Resolver) -> None:
+    def __init__(self, world: World, looker: ProofLooker, resolver: Resolver, mails: MailDesk) -> None:
         self._world = world
         self._looker = looker
+        self._mails = mails
         self._resolver = resolver
         self._slots = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._told: dict[str, str] = {}
@@ -74,15 +76,38 @@ class IssuingDesk:
             self._world.journal.note("issuance.stopped", f"order {order.seller_order_id} waits: {text}")
 
     async def _look(self, order: Order, proof: Proof) -> None:
-        look = await self._looker.look(proof)
+        if proof.method == "EMAIL":
+            look = Look(is_proven=False, result=await self._mails.attend(order, proof))
+        else:
+            self._world.approvals.void(order.seller_order_id, proof.name)
+            self._refresh_value(order, proof)
+            look = await self._looker.look(proof)
         now = self._world.clock.now()
-        if order.major != "Pending" or proof.validated_at is not None:
+        if order.major != "Pending" or proof.validated_at is not None or proof not in order.proofs:
             return
         news, proof.last_look_at, proof.last_result = look.result != proof.last_result, now, look.result
         if look.is_proven:
             self.accept(order, proof)
         elif news:
             self._world.book.save(order, now)
+
+    def _refresh_value(self, order: Order, proof: Proof) -> None:
+        """Put a fresh random value in the place of one that is 30 days old; what was published is worthless then."""
+        now = self._world.clock.now()
+        if BY_CODE[order.product_code].brand != "digicert":
+            return
+        if proof.made_at is None:
+            proof.made_at = now
+        if now < proof.made_at + RANDOM_VALUE_LIFE:
+            return
+        give_fresh_value(proof, self._world.dice(f"order {order.seller_order_id} {proof.name} {now.isoformat()}"))
+        proof.made_at, proof.last_result = now, "the random value expired; there is a new one"
+        self._world.book.save(order, now)
+        self._world.journal.note(
+            "proof.expired",
+            f"the random value for {proof.name} of order {order.seller_order_id} expired; there is a new one",
+            order=order.seller_order_id,
+        )
 
     def accept(self, order: Order, proof: Proof) -> None:
         """Take one name as proven."""

@@ -13,13 +13,16 @@ from deploy.sandbox.dns import NameServer, Responder, tsig_key
 from deploy.sandbox.faults import Rule
 from deploy.sandbox.files import FileFetcher, web_app
 from deploy.sandbox.issuer import IssuingDesk
+from deploy.sandbox.mail import Postman
+from deploy.sandbox.mail_desk import MailDesk
 from deploy.sandbox.resolver import Resolver
 from deploy.sandbox.settings import SandboxSettings, Switches
+from deploy.sandbox.smtp import MailSink
 from deploy.sandbox.web_server import WebServer
 from deploy.sandbox.wire import Json
 from deploy.sandbox.world import World
 
-_WEB_PORT = 8580
+_WEB_PORT, _SMTP_PORT = 8580, 8525
 
 
 class Sandbox:
@@ -30,6 +33,7 @@ class Sandbox:
         self.state = World(self.settings)
         key = tsig_key(self.settings.tsig_name, self.settings.tsig_secret)
         self._files: WebServer | None = None
+        self._sink = MailSink(self.state.take_mail)
         self._fetcher: FileFetcher | None = None
         self._names = NameServer(Responder(self.state.zones, key, self._note_update))
         self._web: WebServer | None = None
@@ -61,6 +65,11 @@ class Sandbox:
         """TCP port of the web root with proof files."""
         assert self._files is not None
         return self._files.port
+
+    @property
+    def smtp_port(self) -> int:
+        """TCP port of the mail sink."""
+        return self._sink.port
 
     @property
     def tsig_name(self) -> str:
@@ -153,7 +162,9 @@ class Sandbox:
         await self._files.start(settings.companion_port(settings.web_port, _WEB_PORT))
         resolver = Resolver(*(settings.resolver or (self.dns_host, self.dns_port)))
         self._fetcher = FileFetcher(*(settings.web_address or (settings.host, self.web_port)))
-        self._desk = IssuingDesk(self.state, ProofLooker(resolver, self._fetcher), resolver)
+        await self._sink.start(settings.host, settings.companion_port(settings.smtp_port, _SMTP_PORT))
+        mails = MailDesk(self.state, Postman(settings.host, self.smtp_port))
+        self._desk = IssuingDesk(self.state, ProofLooker(resolver, self._fetcher), resolver, mails)
         self._web = WebServer(build_app(self.state, self._desk), settings.host)
         await self._web.start(settings.port)
 
@@ -161,6 +172,7 @@ class Sandbox:
         for server in (self._web, self._files):
             if server is not None:
                 await server.close()
+        await self._sink.close()
         if self._fetcher is not None:
             await self._fetcher.close()
         await self._names.close()

@@ -13,6 +13,7 @@ from deploy.sandbox.clock import SandboxClock
 from deploy.sandbox.faults import FaultBook
 from deploy.sandbox.files import WebRoot
 from deploy.sandbox.journal import Journal
+from deploy.sandbox.mail import Approvals, Mailbox
 from deploy.sandbox.settings import SandboxSettings, Switches
 from deploy.sandbox.state import Store
 from deploy.sandbox.wire import Json
@@ -34,6 +35,10 @@ class World:
             Zone("test.", self.store, is_updatable=True),
             Zone("readonly.test.", self.store, is_updatable=False),
         ]
+        self.mailbox = Mailbox(self.store)
+        self.approvals = Approvals(self.store)
+        self.address = ""
+        """Where the sandbox is reached, without a trailing slash; known once it listens."""
         self.files = WebRoot(self.store, settings.web_folder)
         self._ca: CertificateAuthority | None = None
         # Seller ids start at the time of the first start, so that two fresh sandboxes never hand out the same id.
@@ -47,6 +52,7 @@ class World:
 
     def found_ca(self, base_url: str) -> None:
         """Make or restore the CA, whose leaves point at addresses below `base_url`."""
+        self.address = base_url
         self._ca = CertificateAuthority(self.store, base_url)
 
     def next_number(self) -> int:
@@ -58,6 +64,11 @@ class World:
     def dice(self, purpose: str) -> random.Random:
         """Reproducible dice for one purpose, for example one order's tokens."""
         return random.Random(f"{self.settings.seed}/{purpose}")  # noqa: S311 - reproducible on purpose
+
+    def take_mail(self, sender: str, recipients: list[str], raw: bytes) -> None:
+        """Put a mail that reached the sink into the mailbox."""
+        mail = self.mailbox.put(self.clock.now(), sender, recipients, raw)
+        self.journal.note("mail.received", f"mail {mail.number} for {', '.join(recipients)}")
 
     def switch(self, changes: Mapping[str, Json]) -> Switches:
         """Change switches by name.
@@ -104,9 +115,11 @@ class World:
         """Forget orders, sales, records, faults, journal and clock; keys, switches' defaults and ids go on."""
         self.book.clear()
         self.store.drop("dns")
-        for zone in self.zones:
         self.files.clear()
             zone.clear()
+        self.mailbox.clear()
+        self.approvals.clear()
+        for zone in self.zones:
         self.faults.clear()
         self.clock.follow_system()
         self.switches = self.settings.switches

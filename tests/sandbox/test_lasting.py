@@ -63,7 +63,8 @@ async def run_program(folder: Path, *extra: str) -> tuple[asyncio.subprocess.Pro
 async def test_the_program_tells_sales_and_keeps_them_when_killed(tmp_path: Path) -> None:
     extra = ("--state", str(tmp_path / "box.db"), "--ca-poll-seconds", "0.05", "--seed", "7")
     process, ready = await run_program(tmp_path, *extra)
-    assert set(ready) == {"base_url", "control_url", "dns_host", "dns_port", "tsig_name", "pid"}
+    ports = {"dns_port", "web_port", "smtp_port"}
+    assert set(ready) == {"base_url", "control_url", "dns_host", "tsig_name", "pid", *ports}
     async with httpx.AsyncClient() as http:
         async with Sandbox(SandboxSettings(port=0, dns_port=0)) as unused:
             body = Client(unused).order_body()
