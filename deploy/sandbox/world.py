@@ -116,10 +116,10 @@ class World:
         self.book.clear()
         self.store.drop("dns")
         self.files.clear()
-            zone.clear()
         self.mailbox.clear()
         self.approvals.clear()
         for zone in self.zones:
+            zone.clear()
         self.faults.clear()
         self.clock.follow_system()
         self.switches = self.settings.switches
