@@ -10,6 +10,7 @@ from deploy.sandbox.approving import ApprovalPages
 from deploy.sandbox.control import ControlApi
 from deploy.sandbox.control_outside import OutsideControl
 from deploy.sandbox.issuer import IssuingDesk
+from deploy.sandbox.ocsp import OcspResponder
 from deploy.sandbox.rest import SellerApi
 from deploy.sandbox.world import World
 
@@ -25,6 +26,7 @@ def build_app(world: World, desk: IssuingDesk) -> Starlette:
             *ControlApi(world, desk).routes(),
             *OutsideControl(world).routes(),
             *ApprovalPages(world, desk).routes(),
+            *OcspResponder(world).routes(),
             Route("/pki/{file}", publish, methods=["GET"]),
             Route("/rest/{path:path}", SellerApi(world).serve, methods=["GET", "POST"]),
         ]
@@ -37,7 +39,7 @@ def _pki_file(world: World, file: str) -> Response:
     issuer = world.ca.issuer(name)
     if issuer is not None and kind == "crt":
         return Response(issuer.certificate.public_bytes(Encoding.DER), media_type="application/pkix-cert")
-    crl = world.ca.crl(name, world.revoked(name), world.clock.now()) if kind == "crl" else None
+    crl = world.ca.crl(name, world.revocations(name), world.clock.now()) if kind == "crl" else None
     if crl is None:
         return PlainTextResponse("not found", status_code=404)
     return Response(crl, media_type="application/pkix-crl")

@@ -3,7 +3,7 @@
 Everything here is plain data with its own JSON form, so that a state file is nothing but rows of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from deploy.sandbox.state import Store
 
 Method = Literal["CNAME", "TXT", "FILE", "EMAIL"]
-Major = Literal["Initial", "Pending", "Active", "Cancelled", "Expired"]
+Major = Literal["Initial", "Pending", "Active", "Cancelled", "Expired", "Revoked"]
 _VIEWS_KEPT = 40
 
 
@@ -55,6 +55,8 @@ class Leaf(BaseModel):
     not_after: datetime
     names: list[str]
     revoked_at: datetime | None = None
+    revocation_reason: str = ""
+    """As the request said it, free text."""
 
 
 class Order(BaseModel):
@@ -82,6 +84,7 @@ class Order(BaseModel):
     expires_at: datetime
     updated_at: datetime
     major: Major = "Pending"
+    """What the CA does: `Pending` while it works on a leaf, also on the leaf of a reissue; `shown_major` is for answers."""
     minor: str = "Pending"
     web_server_type: str = ""
     signature_hash: str = ""
@@ -93,6 +96,20 @@ class Order(BaseModel):
     proof_visible_at: datetime
     proven_at: datetime | None = None
     leaf: Leaf | None = None
+    """The newest leaf; `None` while the CA works on one."""
+    earlier_leaves: list[Leaf] = []
+    """Leaves of earlier generations, oldest first; the last one is served until a reissue is done."""
+    sans_bought: int = 0
+    wildcards_bought: int = 0
+    """Additional names that are paid for, by kind; a reissue may use them freely."""
+    is_invite: bool = False
+    """Sold by `order/inviteorder`."""
+    is_claimed: bool = False
+    """Whether an invited order was completed with its token."""
+    requestor_email: str = ""
+    tss_organization_id: int = 0
+    related_order_id: str = ""
+    """The order that this one renews, as its buyer says."""
     refund_request_id: str = ""
     refund_approved: bool = False
     notes: list[tuple[datetime, str]] = []
@@ -101,6 +118,26 @@ class Order(BaseModel):
     def ids(self) -> frozenset[str]:
         """Every id a fault rule may name this order by."""
         return frozenset(filter(None, (self.seller_order_id, self.custom_order_id, self.vendor_order_id)))
+
+    @property
+    def served_leaf(self) -> Leaf | None:
+        """The leaf that a download gives: the newest, also while the next one is being made."""
+        return self.leaf or (self.earlier_leaves[-1] if self.earlier_leaves else None)
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """Every leaf of this order, oldest first."""
+        return [*self.earlier_leaves, *([self.leaf] if self.leaf else [])]
+
+    @property
+    def is_being_reissued(self) -> bool:
+        """Whether the CA works on a leaf although one is out already."""
+        return self.major == "Pending" and bool(self.earlier_leaves)
+
+    def shown_major(self, now: datetime) -> str:
+        """Major status for answers: a reissue stays active; past its term an issued order is expired."""
+        major = "Active" if self.is_being_reissued else self.major
+        return "Expired" if major == "Active" and now >= self.expires_at else major
 
 
 class Sale(BaseModel):
@@ -123,6 +160,10 @@ class Book:
         self._orders: dict[str, Order] = {}
         self._by_custom: dict[str, str] = {}
         self._views: dict[str, list[Order]] = {}
+        self.callback_url = store.row("callback", "order") or ""
+        """Where changes of status are told; empty for nowhere."""
+        self.status_changed: Callable[[Order], None] = lambda order: None
+        """Called when the status of a saved order is another one than before."""
         self.sales: list[Sale] = [Sale.model_validate_json(row) for row in store.rows("sale")]
         for row in store.rows("order"):
             self._index(Order.model_validate_json(row))
@@ -172,6 +213,19 @@ class Book:
         )
         return sale
 
+    def bill(self, order: Order, amount: Decimal, now: datetime) -> None:
+        """Add to what an order costs, with a ledger line of its own."""
+        line = self.sales[[sale.seller_order_id for sale in self.sales].index(order.seller_order_id)]
+        extra = line.model_copy(update={"amount": amount, "at": now, "names": list(order.names)})
+        order.amount += amount
+        self.sales.append(extra)
+        self._store.put_all(("sale", f"{order.seller_order_id}/{len(self.sales)}", extra.model_dump_json()))
+
+    def call_back(self, url: str) -> None:
+        """Set where changes of status are told; empty for nowhere."""
+        self.callback_url = url
+        self._store.put_all(("callback", "order", url))
+
     def save(self, order: Order, now: datetime) -> None:
         """Commit a change of an order, and remember how it looked for answers that lag.
 
@@ -179,9 +233,14 @@ class Book:
         """
         if self._orders.get(order.seller_order_id) is not order:
             return
+        before = self._views[order.seller_order_id][-1]
         order.updated_at = now
+        if order.custom_order_id:  # the token of an invited order may bring the id; a newer order of that id stays first
+            self._by_custom.setdefault(order.custom_order_id, order.seller_order_id)
         self._remember(order)
         self._store.put_all(("order", order.seller_order_id, order.model_dump_json()))
+        if (before.major, before.minor) != (order.major, order.minor):
+            self.status_changed(order)
 
     def as_of(self, order: Order, now: datetime, lag_seconds: float) -> Order | None:
         """How an order looked some seconds ago; `None` when it was not there yet."""
@@ -197,7 +256,8 @@ class Book:
         self._by_custom.clear()
         self._views.clear()
         self.sales.clear()
-        self._store.drop("order", "sale")
+        self.callback_url = ""
+        self._store.drop("order", "sale", "callback")
 
     def _index(self, order: Order) -> None:
         self._orders[order.seller_order_id] = order

@@ -1,17 +1,28 @@
-"""The control API's view of the world around an order: web servers and mailboxes."""
+"""The control API's view of the world around an order: web servers, mailboxes, revocation."""
 
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deploy.sandbox.control_guard import ControlError, Handler, guarded, read_body
 from deploy.sandbox.files import WebFile
+from deploy.sandbox.revocation import UNSPECIFIED
 from deploy.sandbox.wire import Json
 from deploy.sandbox.world import World
 
 
+class RevocationRequest(BaseModel):
+    """Body of `POST /control/certificates/{serial}/revoke`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = UNSPECIFIED
+    """A word of RFC 5280: keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn."""
+
+
 class OutsideControl:
-    """Serves the part of `/control/…` that plays web servers and mailboxes."""
+    """Serves the part of `/control/…` that plays web servers, mailboxes, revocation."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -25,6 +36,7 @@ class OutsideControl:
             (file, "PUT", self._put_file),
             (file, "DELETE", self._remove_file),
             ("/mails", "GET", self._mails),
+            ("/certificates/{serial}/revoke", "POST", self._revoke),
         ]
         return [Route(f"/control{path}", guarded(handler), methods=[method]) for path, method, handler in table]
 
@@ -55,6 +67,16 @@ class OutsideControl:
     async def _mails(self, request: Request) -> Response:
         mails = self._world.mailbox.mails(request.query_params.get("to", ""))
         return JSONResponse({"mails": [mail.wire() for mail in mails]})
+
+    async def _revoke(self, request: Request) -> Response:
+        body, serial = await read_body(request, RevocationRequest), str(request.path_params["serial"])
+        try:
+            revoked = self._world.revoke(serial, body.reason)
+        except ValueError as error:
+            raise ControlError(400, str(error)) from error
+        if not revoked:
+            raise ControlError(404, "no such certificate")
+        return JSONResponse({"serial": serial, "revoked": True})
 
 
 def _place(request: Request) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from deploy.sandbox.faults import FaultBook
 from deploy.sandbox.files import WebRoot
 from deploy.sandbox.journal import Journal
 from deploy.sandbox.mail import Approvals, Mailbox
+from deploy.sandbox.revocation import UNSPECIFIED, Revocation, reason_of
 from deploy.sandbox.settings import SandboxSettings, Switches
 from deploy.sandbox.state import Store
 from deploy.sandbox.wire import Json
@@ -53,7 +54,7 @@ class World:
     def found_ca(self, base_url: str) -> None:
         """Make or restore the CA, whose leaves point at addresses below `base_url`."""
         self.address = base_url
-        self._ca = CertificateAuthority(self.store, base_url)
+        self._ca = CertificateAuthority(self.store, base_url, self.clock.now, lambda: self.switches.ocsp_pointer)
 
     def next_number(self) -> int:
         """A number never used before in this state, also after a reset."""
@@ -79,21 +80,40 @@ class World:
         self.switches = Switches.model_validate({**self.switches.model_dump(), **changes})
         return self.switches
 
-    def revoked(self, issuer_name: str) -> list[tuple[int, datetime]]:
-        """Serials and instants on an issuer's revocation list."""
-        return [
-            (int(leaf.serial, 16), leaf.revoked_at)
+    def revocations(self, issuer_name: str) -> dict[int, Revocation]:
+        """Every revocation of an issuer by serial number: what the CA's ledger and the seller's book say."""
+        found = {
+            int(leaf.serial, 16): Revocation(leaf.revoked_at, reason_of(leaf.revocation_reason))
             for order in self.book
-            if order.leaf and order.leaf.revoked_at and BY_CODE[order.product_code].brand == issuer_name
-        ]
+            for leaf in order.leaves
+            if leaf.revoked_at and BY_CODE[order.product_code].brand == issuer_name
+        }
+        return found | self.ca.ledger.revocations(issuer_name)
+
+    def revoke(self, serial: str, reason: str = UNSPECIFIED) -> bool:
+        """Revoke a certificate by its hexadecimal serial number, in the CA's ledger and in the seller's book.
+
+        Raises:
+            ValueError: No such reason, or no hexadecimal digits.
+        """
+        if not self.ca.revoke(serial, reason):
+            return False
+        now, number = self.clock.now(), int(serial, 16)
+        for order in self.book:
+            for leaf in order.leaves:
+                if int(leaf.serial, 16) == number:
+                    leaf.revoked_at, leaf.revocation_reason = leaf.revoked_at or now, reason
+                    self.book.save(order, now)
+        self.journal.note("certificate.revoked", f"certificate {number:X} revoked ({reason})")
+        return True
 
     def cancel(self, order: Order, reason: str) -> None:
         """End an order; every leaf that was issued is revoked."""
         now = self.clock.now()
         order.major, order.minor = "Cancelled", "Cancelled"
         order.notes.append((now, reason))
-        if order.leaf is not None and order.leaf.revoked_at is None:
-            order.leaf.revoked_at = now
+        for leaf in order.leaves:
+            leaf.revoked_at = leaf.revoked_at or now
         self.book.save(order, now)
         self.journal.note(
             "order.cancelled", f"order {order.seller_order_id} cancelled: {reason}", order=order.seller_order_id
