@@ -27,7 +27,19 @@ from domain.inventory import (
     VersionRecord,
 )
 from domain.product import Product
-from domain.seller import Money, Placement, ProofRecord, SellerOrder
+from domain.seller import (
+    AccountDetail,
+    CsrFacts,
+    ModifiedOrders,
+    Money,
+    Placement,
+    ProofMethod,
+    ProofRecord,
+    Reissue,
+    SellerOrder,
+    SellerOrganization,
+    UnknownAnswer,
+)
 
 
 class SendGate(Protocol):
@@ -114,12 +126,121 @@ class Seller(Protocol):
         """
         ...
 
+    async def learn_unknown_answer(self) -> UnknownAnswer:
+        """Ask for two orders that never existed and return what the answers have in common (API: order/status).
+
+        Raises:
+            Unavailable: ``seller-answer-changed`` when they differ, show an order, or are an error about something else.
+        """
+        ...
+
+    # acts that may cost something; sent once, behind a gate, never retried in here
+    async def reissue(self, reissue: Reissue, gate: SendGate) -> SellerOrder:
+        """Ask for a new certificate under the same order, once (API: order/reissue).
+
+        Returns:
+            The order with a pending reissue or a new ``partner_order_id``, in the answer or read back afterwards.
+
+        Raises:
+            NotSent, Refused, Ambiguous: as ``place``; a definite refusal is ``reissue-refused``, doubt is
+                ``reissue-outcome-unknown``, also when a taken reissue does not show.
+        """
+        ...
+
+    async def revoke(self, seller_order_id: str, *, serial: str, reason: str, gate: SendGate) -> None:
+        """Ask for revocation of one certificate, once, without refund (API: order/certificaterevokerequest).
+
+        ``serial`` is upper-case hex. A return means that the request was taken; that it was done shows later, in the
+        status, the revocation list or OCSP.
+
+        Raises:
+            NotSent, Refused, Ambiguous: as ``place``; ``revocation-refused``, ``revocation-outcome-unknown``.
+        """
+        ...
+
+    # changes of a pending order; free of charge, repeating is harmless
+    async def resend_approver_mail(self, seller_order_id: str, *, name: str = "") -> None:
+        """Have the approver mail sent again, for one name or all; repeating sends another one (API: order/resend).
+
+        Raises:
+            Refused: ``change-refused`` when the order waits for no mail.
+        """
+        ...
+
+    async def change_approver(self, seller_order_id: str, *, name: str, email: str) -> SellerOrder:
+        """Send the approver mail of one name to another address (API: order/changeapproveremail).
+
+        Returns:
+            The order as read back, showing that address.
+
+        Raises:
+            Refused: ``change-refused``; ``change-not-taken`` when the order read back does not show it.
+        """
+        ...
+
+    async def change_method(
+        self, seller_order_id: str, *, name: str, method: ProofMethod, approver_email: str = ""
+    ) -> SellerOrder:
+        """Prove one name of a pending order by another method (API: order/changeapprovermethod).
+
+        The service answers *success* to what it does not understand, so only the order read back counts.
+
+        Returns:
+            The order as read back, with the material of the new method.
+
+        Raises:
+            Refused: ``change-refused``; ``change-not-taken`` when the order read back still shows the old method.
+            NotYet: ``dcv-details-pending`` when it shows neither yet.
+        """
+        ...
+
+    async def check_dcv(self, seller_order_id: str, *, name: str) -> None:
+        """Ask DigiCert to look for the proof of one name now (API: digicert/checkdcv). Raises ``change-refused``."""
+        ...
+
+    # further reads
+    async def approver_list(self, product: str, name: str, *, seller_order_id: str = "") -> tuple[str, ...]:
+        """Return the addresses that may approve one name, lower case, in the seller's order (API: order/approverlist)."""
+        ...
+
+    async def agreement(self, product: str, months: int, *, server_count: int = 1) -> str:
+        """Return the subscriber agreement, text or HTML, foreign and to be escaped (API: order/agreement)."""
+        ...
+
+    async def decode_csr(self, product: str, csr: str) -> CsrFacts:
+        """Return how the seller reads a CSR (PEM). Raises ``Refused('csr-refused')`` (API: csr)."""
+        ...
+
+    async def account_detail(self) -> AccountDetail:
+        """Return balance and name of the account (API: user/accountdetail, which calls success an error)."""
+        ...
+
+    async def organizations(self) -> tuple[SellerOrganization, ...]:
+        """Return the organisations on file, not only active ones (API: digicert/organizationlist)."""
+        ...
+
+    async def modified_since(self, since: datetime, *, page: int = 1) -> ModifiedOrders:
+        """Return one page (1-based) of orders changed since then; empty past the end (API: order/getmodifiedorderssummary)."""
+        ...
+
+    async def live_status(self, seller_order_id: str) -> SellerOrder | None:
+        """Return the order as the CA has it now, else as ``find`` shows it (API: order/live-order-status)."""
+        ...
+
 
 class Sellers(Protocol):
     """Opens accounts by name; reads the sealed token anew each time, so that a rotation counts at the next call."""
 
     async def open(self, account: str) -> Seller:
         """Return the seller as that account sees it. Raises ``InvalidRequest('account-not-found')``."""
+        ...
+
+    async def catalogue(self, account: str) -> tuple[Product, ...]:
+        """Return the products last read for the account, each with its date, without asking the seller.
+
+        When nothing was ever read: Evercert's own table, marked ``is_bundled`` and without prices. It knows terms and
+        limits of names, and nothing may be bought by it.
+        """
         ...
 
 
@@ -256,6 +377,22 @@ class Inventory(Protocol):
 
     async def release_account(self, name: str, event: AuditEvent) -> bool:
         """Take the flag away. False when there was none."""
+        ...
+
+    async def save_unknown_answer(self, name: str, shape: str, event: AuditEvent) -> bool:
+        """Remember what the account's seller answers for an unknown order. False when it was remembered already."""
+        ...
+
+    async def take_token(self, account: str, now: datetime) -> datetime | None:
+        """Take one token of the account's budget of calls, shared by all workers.
+
+        Returns:
+            None when it was taken, else the instant at which the next one is there. Repeating takes another one.
+        """
+        ...
+
+    async def hold_account_until(self, account: str, instant: datetime) -> None:
+        """Give out no token before an instant, as the seller asked; an earlier instant changes nothing."""
         ...
 
     async def add_dns_account(self, account: DnsAccountRecord, sealed_secret: bytes, event: AuditEvent) -> None:

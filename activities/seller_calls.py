@@ -8,13 +8,15 @@ from activities.messages import RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
 from domain import ids, purchase
-from domain.errors import EvercertError, InvalidRequest, Misconfigured, Refused, Unavailable
+from domain.errors import EvercertError, InvalidRequest, Misconfigured, NotYet, Refused, Unavailable
 from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent, Environment
 from domain.seller import Placement, SellerOrder
 
 ACCOUNT_NOT_FOUND = "account-not-found"
 _LIST_BEFORE = timedelta(days=1)
 _MOST_PAGES = 50
+_LONGEST_HOLD = timedelta(hours=1)  # a seller that asks for more is asked once an hour whether it means it
+_SHORTEST_WAIT = timedelta(milliseconds=50)
 _LEAST_LIVE_WINDOW = timedelta(minutes=15)
 
 
@@ -53,8 +55,13 @@ class SellerCalls:
 
     @asynccontextmanager
     async def open(self, run: RunRef) -> AsyncIterator[Seller]:
-        """Open the seller for one activity; a rejected token parks the account for all its orders."""
+        """Open the seller for one activity; a rejected token parks the account for all its orders.
+
+        Raises:
+            NotYet: ``rate-limited``: the account's budget of calls, shared by all workers, is spent for the moment.
+        """
         await self.account(run.account)
+        await self._take_token(run.account)
         try:
             yield await self._sellers.open(run.account)
         except Refused as error:
@@ -62,8 +69,21 @@ class SellerCalls:
                 await self._park(run.account, error)
             raise
         except Unavailable as error:
+            if error.retry_after is not None:
+                pause = min(error.retry_after, _LONGEST_HOLD)
+                await self._inventory.hold_account_until(run.account, await self._clock.now() + pause)
             await self._view.look(run, f"could not look: {error.message}")
             raise
+
+    async def _take_token(self, account: str) -> None:
+        now = await self._clock.now()
+        free_at = await self._inventory.take_token(account, now)
+        if free_at is not None:
+            raise NotYet(
+                "rate-limited",
+                f"the calls that account {account} may make are used up until {free_at:%H:%M:%S} UTC",
+                retry_after=max(free_at - now, _SHORTEST_WAIT),
+            )
 
     async def look(self, run: RunRef, seller: Seller, act: ActRecord, placement: Placement) -> SellerOrder | None:
         """Look for our order: by our reference, and once something may have been sent, by list too.

@@ -281,6 +281,19 @@ CODES: dict[str, CodeFacts] = {
     "refund-in-doubt": _person("it cannot be told whether the refund was asked for", "look at the seller's portal"),
     "refund-looking": _away("the seller does not show the refund yet", "nothing; looked at again", Spent.PAID),
     "refund-pending": _away("the seller has not decided about the refund yet", "nothing; looked at again", Spent.PAID),
+    "reissue-outcome-unknown": _person(
+        "it cannot be told yet whether the reissue was taken", "nothing; the order is looked up", Spent.UNKNOWN
+    ),
+    "reissue-refused": _person("the seller refuses to reissue the order", "settle it with the seller"),
+    "revocation-outcome-unknown": _person(
+        "it cannot be told yet whether the revocation was taken", "nothing; the order is looked up"
+    ),
+    "revocation-refused": _person("the seller refuses to revoke the certificate", "settle it with the seller"),
+    "change-refused": _clash("the seller refuses the change of the order", "evercert order show ID"),
+    "change-not-taken": _clash(
+        "the seller said yes to a change, and the order does not show it", "settle it with the seller"
+    ),
+    "csr-refused": _asked("the seller cannot read the certificate request", "make a new request"),
     "activity-timed-out": CodeFacts(
         "a step took longer than it may", "evercert doctor", Exit.ENGINE, retryable=True, spent=Spent.NOT_KNOWN
     ),
@@ -298,6 +311,7 @@ CODES: dict[str, CodeFacts] = {
     "product-refused": _asked("the seller does not sell this product to the account", "evercert product list"),
     "seller-unreachable": _away("the seller cannot be reached", "nothing; it is asked again by itself"),
     "seller-throttled": _away("the seller asks to slow down", "nothing; it is asked again by itself"),
+    "rate-limited": _away("the account's budget of calls is used up for the moment", "nothing; it goes on by itself"),
     "seller-error": _away("the seller failed", "nothing; it is asked again by itself"),
     "seller-answer-changed": _away("the seller answers in a form that is not known", "update Evercert"),
     "seller-order-missing": _away(

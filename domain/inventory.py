@@ -33,6 +33,9 @@ class AccountRecord(Message):
         contact_email: administrator and technical contact of DV orders, or ``""``.
         trust_roots: PEM anchors that leaves of a sandbox account chain to; empty: the public trust store.
         parked_code, parked_at: why and since when the account's work waits, or empty.
+        unknown_answer: shape of the seller's answer for an order that nobody placed; empty: not calibrated yet.
+        fallback_url: asked instead when ``base_url`` cannot be connected to, for reads alone; or ``""``.
+        calls_per_second, calls_burst: budget of calls over all workers; 0 takes what suits the environment.
         version: for optimistic locking.
     """
 
@@ -47,7 +50,17 @@ class AccountRecord(Message):
     trust_roots: str = ""
     parked_code: str = ""
     parked_at: datetime | None = None
+    unknown_answer: str = ""
+    fallback_url: str = ""
+    calls_per_second: int = 0
+    calls_burst: int = 0
     version: int = 1
+
+    @property
+    def call_budget(self) -> tuple[int, int]:
+        """Calls per second and the burst above it: polite to the real seller, generous to a sandbox."""
+        rate, burst = (5, 4) if self.environment is Environment.LIVE else (50, 100)
+        return self.calls_per_second or rate, self.calls_burst or burst
 
 
 class DnsAccountRecord(Message):

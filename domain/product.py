@@ -34,7 +34,9 @@ class Product(BaseModel):
         max_sans: how many names besides the common name may be had; 0 for single-name products.
         currency: ISO 4217.
         terms: what may be ordered, shortest first.
-        read_at: when the seller was asked, UTC.
+        read_at: when the seller was asked, UTC; for a bundled row when it was written down.
+        months: terms that a bundled row knows of; it has no ``terms``, since prices come from the seller alone.
+        is_bundled: from Evercert's own table, for limits only: nothing is bought by it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +50,13 @@ class Product(BaseModel):
     currency: str = "USD"
     terms: tuple[ProductTerm, ...] = ()
     read_at: datetime
+    months: tuple[int, ...] = ()
+    is_bundled: bool = False
+
+    @property
+    def known_months(self) -> tuple[int, ...]:
+        """The lengths of terms, shortest first, whether or not a price is known for them."""
+        return tuple(term.months for term in self.terms) or self.months
 
     def term(self, months: int) -> ProductTerm | None:
         """Return the term of that many months, or None if the product is not sold for it."""

@@ -16,6 +16,7 @@ from starter.cli.verb import noun, verb
 if TYPE_CHECKING:
     from activities.ports import Seller
     from domain.inventory import AccountRecord
+    from domain.seller import UnknownAnswer
 
 app = noun("Seller accounts.")
 
@@ -38,9 +39,12 @@ async def add(
     visibility_minutes: Annotated[
         int, typer.Option("--visibility-minutes", min=1, max=1440, help="How long a sale may take to show up.")
     ] = 60,
+    fallback_url: Annotated[
+        str, typer.Option("--fallback-url", help="Second address, for reads when the first cannot be connected to.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Save although the seller cannot be reached.")] = False,
 ) -> Answer:
-    """Add a seller account; its token is verified first, then sealed."""
+    """Add a seller account; its token is verified and its answers learnt first, then it is sealed."""
     from starter.cli import views
 
     if trust_root is not None and environment == "live":
@@ -49,7 +53,8 @@ async def add(
     from starter.cli.secret_input import read_secret
 
     token = read_secret(call, "token", from_stdin=token_stdin, variable=token_env)
-    await _verify(call, record, token, force=force)
+    record = record.model_copy(update={"fallback_url": fallback_url.rstrip("/")})
+    record = await _verified(call, record, token, force=force)
     async with call.adapters() as adapters:
         from starter.cli.events import event
 
@@ -80,11 +85,15 @@ def _record(
     )
 
 
-async def _verify(call: Call, record: "AccountRecord", token: str, *, force: bool) -> None:
-    """Ask the seller; a rejected token is never saved, an unreachable seller only with ``--force``."""
+async def _verified(call: Call, record: "AccountRecord", token: str, *, force: bool) -> "AccountRecord":
+    """Ask the seller; a rejected token is never saved, an unreachable seller only with ``--force``.
+
+    Returns the record with the shape of the seller's answer for an unknown order, where that is one that is known.
+    """
     try:
         async with ways.doors.try_seller(call.settings, record, token) as seller:
             await seller.check_credentials()
+            return await _calibrated(call, record, seller)
     except Unavailable as error:
         if not force:
             raise Unavailable(
@@ -94,10 +103,35 @@ async def _verify(call: Call, record: "AccountRecord", token: str, *, force: boo
                 why=error.why,
             ) from error
         call.note("warning  the seller could not be reached; the token is saved unchecked")
+        return record
+
+
+async def _calibrated(call: Call, record: "AccountRecord", seller: "Seller") -> "AccountRecord":
+    """Learn what the seller answers for an unknown order; what nobody has looked at is told and not learnt."""
+    try:
+        learnt = await seller.learn_unknown_answer()
+    except Unavailable as error:
+        if error.code != "seller-answer-changed":
+            raise
+        call.note(f"warning  {error.message}; nothing can be bought before: evercert account check {record.name}")
+        return record
+    if not learnt.is_known:
+        call.note(f"warning  the seller's answer for an unknown order is new to Evercert: {learnt.shape}")
+        call.note(f"         look at it, then: evercert account check {record.name} --accept-new-answer")
+        return record
+    call.note(f"learnt what the seller answers for an unknown order: {learnt.shape}")
+    return record.model_copy(update={"unknown_answer": learnt.shape})
 
 
 @verb(app, "check", (*SHOW, "reason"))
-async def check(call: Call, name: Annotated[str, typer.Argument(help="The account.")] = "") -> Answer:
+async def check(
+    call: Call,
+    name: Annotated[str, typer.Argument(help="The account.")] = "",
+    accept_new_answer: Annotated[
+        bool,
+        typer.Option("--accept-new-answer", help="Learn a new answer for unknown orders, after a person looked at it."),
+    ] = False,
+) -> Answer:
     """Ask the seller whether the token is good and its answers are understood; releases the account when parked."""
     from starter.cli import views
     from starter.cli.events import event
@@ -107,27 +141,38 @@ async def check(call: Call, name: Annotated[str, typer.Argument(help="The accoun
         record = await one_account(adapters.inventory, name)
         seller = await adapters.sellers.open(record.name)
         await seller.check_credentials()
-        await _look_for_nothing(seller)
+        learnt = await seller.learn_unknown_answer()
+        _require_understood(record, learnt, accept=accept_new_answer)
+        changed = learnt.shape != record.unknown_answer
+        if changed:
+            facts = {"shape": learnt.shape, "before": record.unknown_answer}
+            told = event(call, "account.calibrated", record.name, **facts)
+            await adapters.inventory.save_unknown_answer(record.name, learnt.shape, told)
+            call.note(f"learnt what the seller answers for an unknown order: {learnt.shape}")
         told = event(call, "account.released", record.name)
         released = bool(record.parked_code) and await adapters.inventory.release_account(record.name, told)
         record = await one_account(adapters.inventory, record.name)
     call.note("the seller accepts the token" + ("; waiting orders go on" if released else ""))
-    return Answer("account.check", views.account(record), views.ACCOUNT, changed=released)
+    return Answer("account.check", views.account(record), views.ACCOUNT, changed=released or changed)
 
 
-async def _look_for_nothing(seller: "Seller") -> None:
-    """Look up a reference that never existed: buying relies on recognising the answer *unknown order*.
+def _require_understood(record: "AccountRecord", learnt: "UnknownAnswer", *, accept: bool) -> None:
+    """Refuse an answer that is neither the learnt one nor, before any was learnt, one known beforehand.
+
+    Buying relies on recognising the answer *unknown order*: another one may mean that an order exists.
 
     Raises:
-        Unavailable: ``seller-answer-changed``: the answer has another shape, or shows an order.
+        Unavailable: ``seller-answer-changed``.
     """
-    never = "EC-" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(26))
-    if await seller.find(custom_order_id=never) is not None:
-        raise Unavailable(
-            "seller-answer-changed",
-            "The seller shows an order under a reference that never existed.",
-            next_step="ask the seller; nothing is bought with this account until that is understood",
-        )
+    is_understood = learnt.shape == record.unknown_answer if record.unknown_answer else learnt.is_known
+    if is_understood or accept:
+        return
+    raise Unavailable(
+        "seller-answer-changed",
+        "The seller answers otherwise for an order that never existed than it did before, or than Evercert knows.",
+        why=(f"now: {learnt.shape}", f"learnt: {record.unknown_answer or 'nothing yet'}"),
+        next_step=f"ask the seller; if it is meant: evercert account check {record.name} --accept-new-answer",
+    )
 
 
 @verb(app, "list", LIST)

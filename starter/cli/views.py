@@ -164,6 +164,8 @@ ACCOUNT = (
     Column("contact_email", "contact", wide=True),
     Column("visibility_minutes", wide=True),
     Column("trust", wide=True),
+    Column("fallback_url", "second address", wide=True),
+    Column("unknown_answer", "answer for unknown orders", wide=True),
     Column("parked_code", wide=True),
     Column("parked_at", kind="time", wide=True),
 )
@@ -180,6 +182,8 @@ def account(record: AccountRecord) -> Fields:
         "contact_email": record.contact_email,
         "visibility_minutes": record.visibility_minutes,
         "trust": "own roots" if record.trust_roots else "public",
+        "fallback_url": record.fallback_url,
+        "unknown_answer": record.unknown_answer,
         "parked_code": record.parked_code,
         "parked_at": iso(record.parked_at),
     }

@@ -7,18 +7,23 @@ import pytest
 from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN, SellerDirectory
 from domain.errors import InvalidRequest, Misconfigured
 from domain.inventory import AccountRecord, Environment
+from domain.product import Product
 from tests.adapters.seller_support import TOKEN, CannedHttp, FixedClock, account
 
 
 class Accounts:
     def __init__(self, record: AccountRecord) -> None:
         self._record = record
+        self.stored: tuple[Product, ...] = ()
 
     async def account(self, name: str) -> AccountRecord | None:
         return self._record if name == self._record.name else None
 
     async def sealed_secret(self, secret_id: str) -> bytes:
         return b"sealed " + secret_id.encode()
+
+    async def products(self, account: str) -> tuple[Product, ...]:
+        return self.stored
 
 
 class Vault:

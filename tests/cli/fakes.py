@@ -23,7 +23,7 @@ from domain.inventory import (
 )
 from domain.product import Product, ProductTerm
 from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
-from domain.seller import Money, SellerOrder
+from domain.seller import Money, UnknownAnswer
 from starter.cli.doors import REAL, Doors
 from starter.history import RunHistory
 
@@ -166,6 +166,11 @@ class FakeInventory:
         self.events.append(event)
         return True
 
+    async def save_unknown_answer(self, name: str, shape: str, event: AuditEvent) -> bool:
+        self.held_accounts[name] = self.held_accounts[name].model_copy(update={"unknown_answer": shape})
+        self.events.append(event)
+        return True
+
     async def dns_account(self, name: str) -> DnsAccountRecord | None:
         return self.held_dns.get(name)
 
@@ -217,21 +222,22 @@ class FakeVault:
         return plain
 
 
+UNKNOWN = UnknownAnswer(is_error=True, message="order not found", is_known=True)
+
+
 @dataclass
 class FakeSeller:
     """``unknown`` is what it answers for a reference that it does not know."""
 
     error: Exception | None = None
     tokens: list[str] = field(default_factory=list)
-    references: list[str] = field(default_factory=list)
-    unknown: Exception | SellerOrder | None = None
+    unknown: Exception | UnknownAnswer = UNKNOWN
 
     async def check_credentials(self) -> None:
         if self.error is not None:
             raise self.error
 
-    async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
-        self.references.append(custom_order_id)
+    async def learn_unknown_answer(self) -> UnknownAnswer:
         if isinstance(self.unknown, Exception):
             raise self.unknown
         return self.unknown

@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from activities.adapters import build
-from domain import ids
 from domain.errors import Refused, Unavailable
-from domain.inventory import Environment
-from domain.seller import SellerOrder, SellerState
+from domain.inventory import AccountRecord, Environment
+from domain.seller import UnknownAnswer
 from starter.cli import doors
 from tests.cli.conftest import Evercert, Outcome
-from tests.cli.fakes import NOW, ONE, PRODUCT, FakePublisher, FakeSeller, World, account, dns_account, order
+from tests.cli.fakes import NOW, ONE, PRODUCT, UNKNOWN, FakePublisher, FakeSeller, World, account, dns_account, order
 
 TOKEN = "hunter2-token"
 ADD = ("account", "add", "main", "--partner-code", "123", "--base-url", "https://x.example/rest/", "--environment")
@@ -97,37 +96,72 @@ def test_partner_id_is_another_spelling(evercert: Evercert, world: World) -> Non
     assert evercert(*argv, "live", "--token-stdin", stdin=TOKEN).code == 0
 
 
-def test_check_releases_a_parked_account(evercert: Evercert, world: World) -> None:
+CHANGED = Unavailable("seller-answer-changed", "The seller's answer has a shape that is not known.")
+NEW = UnknownAnswer(is_error=True, message="no record", code=-7)
+
+
+def test_add_learns_what_the_seller_answers_for_an_unknown_order(evercert: Evercert, world: World) -> None:
+    told = add(evercert, "--fallback-url", "https://eu.example/rest/")
+    saved = world.inventory.held_accounts["main"]
+    assert (saved.unknown_answer, saved.fallback_url) == (UNKNOWN.shape, "https://eu.example/rest")
+    assert "order not found" in told.err
+
+
+@pytest.mark.parametrize("answer", [NEW, CHANGED])
+def test_add_learns_nothing_that_nobody_has_looked_at(
+    evercert: Evercert, world: World, answer: UnknownAnswer | Exception
+) -> None:
+    world.seller.unknown = answer
+    told = add(evercert)
+    assert told.code == 0 and "warning" in told.err and "account check main" in told.err
+    assert world.inventory.held_accounts["main"].unknown_answer == ""
+
+
+def test_check_releases_a_parked_account_and_learns(evercert: Evercert, world: World) -> None:
     world.inventory.held_accounts["main"] = account(parked_code="auth-rejected", parked_at=NOW)
     assert evercert("account", "list").out.split()[:3] == ["main", "live", "parked"]
     told = evercert("account", "check", "-o", "json")
     assert told.document["changed"] is True and told.document["data"]["state"] == "ready"
-    assert [it.kind for it in world.inventory.events] == ["account.released"]
+    assert [it.kind for it in world.inventory.events] == ["account.calibrated", "account.released"]
+    assert world.inventory.held_accounts["main"].unknown_answer == UNKNOWN.shape
     assert evercert("account", "check", "main", "-o", "json").document["changed"] is False
+    assert len(world.inventory.events) == 2
 
 
-def test_check_looks_a_reference_up_that_never_existed(evercert: Evercert, world: World) -> None:
-    world.inventory.held_accounts["main"] = account()
-    assert [evercert("account", "check").code for _ in range(2)] == [0, 0]
-    one, two = world.seller.references
-    assert one != two and ids.is_order_id(one) and ids.is_order_id(two)
+def parked(unknown_answer: str = "") -> AccountRecord:
+    return account(parked_code="seller-answer-changed", parked_at=NOW, unknown_answer=unknown_answer)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Unavailable("seller-answer-changed", "The seller's answer has a shape that is not known."),
-        SellerOrder(seller_order_id="1", state=SellerState.ACTIVE),
-    ],
-)
+@pytest.mark.parametrize(("learnt", "answer"), [("", CHANGED), ("", NEW), (UNKNOWN.shape, NEW), (NEW.shape, UNKNOWN)])
 def test_check_keeps_an_account_parked_whose_answers_are_not_understood(
-    evercert: Evercert, world: World, answer: Exception | SellerOrder
+    evercert: Evercert, world: World, learnt: str, answer: Exception | UnknownAnswer
 ) -> None:
-    world.inventory.held_accounts["main"] = account(parked_code="seller-answer-changed", parked_at=NOW)
+    world.inventory.held_accounts["main"] = parked(unknown_answer=learnt)
     world.seller.unknown = answer
     told = evercert("account", "check", "-o", "json")
     assert (told.code, told.error["code"]) == (7, "seller-answer-changed")
-    assert world.inventory.held_accounts["main"].parked_code == "seller-answer-changed" and not world.inventory.events
+    assert world.inventory.held_accounts["main"] == parked(unknown_answer=learnt) and not world.inventory.events
+
+
+@pytest.mark.parametrize("learnt", ["", UNKNOWN.shape])
+def test_a_person_may_accept_a_new_answer_and_that_is_in_the_audit(
+    evercert: Evercert, world: World, learnt: str
+) -> None:
+    world.inventory.held_accounts["main"] = parked(unknown_answer=learnt)
+    world.seller.unknown = NEW
+    told = evercert("account", "check", "--accept-new-answer", "--reason", "asked the seller", "-o", "json")
+    saved = world.inventory.held_accounts["main"]
+    assert told.code == 0 and (saved.unknown_answer, saved.parked_code) == (NEW.shape, "")
+    calibrated = world.inventory.events[0]
+    assert (calibrated.kind, calibrated.by, calibrated.reason) == ("account.calibrated", "ann", "asked the seller")
+    assert calibrated.facts == {"shape": NEW.shape, "before": learnt}
+
+
+def test_what_cannot_be_told_from_a_failure_is_accepted_by_nobody(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts["main"] = parked()
+    world.seller.unknown = CHANGED
+    assert evercert("account", "check", "--accept-new-answer").code == 7
+    assert world.inventory.held_accounts["main"].parked_code == "seller-answer-changed"
 
 
 def test_check_of_a_bad_token_leaves_it_parked(evercert: Evercert, world: World) -> None:

@@ -7,6 +7,7 @@ SQLite by default, PostgreSQL by its address alone.
 from typing import Self
 
 from activities.adapters.inventory.audit import AuditQueries, InstallationQueries
+from activities.adapters.inventory.budget import BudgetQueries
 from activities.adapters.inventory.certificates import CertificateQueries
 from activities.adapters.inventory.configured import ConfiguredQueries
 from activities.adapters.inventory.engine import Database, make_engine, read_url
@@ -18,7 +19,14 @@ __all__ = ["SchemaState", "SqlInventory", "open_inventory", "schema_state", "upg
 
 
 class SqlInventory(
-    InstallationQueries, ConfiguredQueries, LaterActQueries, KeyQueries, ProofQueries, CertificateQueries, AuditQueries
+    InstallationQueries,
+    ConfiguredQueries,
+    BudgetQueries,
+    LaterActQueries,
+    KeyQueries,
+    ProofQueries,
+    CertificateQueries,
+    AuditQueries,
 ):
     """The ``Inventory`` in a database; each method is one transaction with its audit rows."""
 

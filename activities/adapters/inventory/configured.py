@@ -54,6 +54,16 @@ class ConfiguredQueries(Queries):
             await write_event(session, event)
             return True
 
+    async def save_unknown_answer(self, name: str, shape: str, event: AuditEvent) -> bool:
+        """Remember what the account's seller answers for an unknown order. False when it was remembered already."""
+        async with self._db.writing() as session:
+            row = await _locked_account(session, name)
+            if row.unknown_answer == shape:
+                return False
+            row.unknown_answer = shape
+            await write_event(session, event)
+            return True
+
     async def add_dns_account(self, account: DnsAccountRecord, sealed_secret: bytes, event: AuditEvent) -> None:
         """Add a DNS account with its sealed secret; raises ``InvalidRequest('name-taken')``."""
         values = account.model_dump() | {"zones": list(account.zones), "environment": account.environment.value}

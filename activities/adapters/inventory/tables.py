@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from activities.adapters.inventory.types import DecimalText, UtcDateTime
@@ -80,9 +80,27 @@ class AccountRow(Base):
     trust_roots: Mapped[str]
     parked_code: Mapped[str]
     parked_at: Mapped[datetime | None]
+    unknown_answer: Mapped[str]
+    fallback_url: Mapped[str]
+    calls_per_second: Mapped[int]
+    calls_burst: Mapped[int]
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
+
+
+class RateBucketRow(Base):
+    """How far an account's budget of calls is spent: ``full_at`` is when the bucket is full again.
+
+    ``held_until`` is what the seller asked for. Both in microseconds since 1970, so that either database compares and adds
+    them exactly.
+    """
+
+    __tablename__ = "rate_bucket"
+
+    account: Mapped[str] = mapped_column(ForeignKey("account.name"), primary_key=True)
+    full_at: Mapped[int] = mapped_column(BigInteger())
+    held_until: Mapped[int] = mapped_column(BigInteger())
 
 
 class DnsAccountRow(Base):

@@ -4,14 +4,17 @@ HTTP 200 with ``isError`` and an error status with a readable envelope are the s
 foreign that is shown is bounded, marked as the seller's own words, and free of the credential.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from activities.adapters.http import HttpAnswer
 from activities.adapters.seller.credential import Credential
 from activities.adapters.seller.errors import Meaning, SellerError, read_error
-from activities.adapters.seller.wire import Envelope, read_envelope
+from activities.adapters.seller.translate import state_of
+from activities.adapters.seller.wire import Envelope, OrderWire, read_envelope
 from domain.errors import Ambiguous, EvercertError, Refused, Unavailable
 from domain.inventory import Environment
+from domain.seller import SellerState
 
 _THROTTLED = (429, 503)
 
@@ -25,12 +28,24 @@ class Deed:
         noun: for sentences, with its article.
         doubt_code: code of the doubt.
         doubt_step: what to do, and what not, while in doubt.
+        is_definite: tells of an error whether it excludes that the deed was done.
+        trace: tells of an error whether it shows what only the deed could have made.
+        refusal_code, refusal: code and sentence of a definite refusal; a purchase has finer ones of its own.
     """
 
     endpoint: str
     noun: str
     doubt_code: str
     doubt_step: str
+    is_definite: Callable[[SellerError], bool]
+    trace: Callable[[OrderWire], bool]
+    refusal_code: str = ""
+    refusal: str = ""
+
+
+def _is_reissue_pending(wire: OrderWire) -> bool:
+    status = wire.order_status
+    return state_of(status.major_status, status.minor_status) is SellerState.REISSUE_PENDING
 
 
 PURCHASE = Deed(
@@ -38,12 +53,38 @@ PURCHASE = Deed(
     "the purchase",
     "purchase-outcome-unknown",
     "Do not order again: the order is looked up by its own reference.",
+    lambda error: error.is_before_order,
+    lambda wire: bool(wire.the_ssl_store_order_id),
 )
 REFUND = Deed(
     "order/refundrequest",
     "the refund request",
     "refund-outcome-unknown",
     "Nothing: the order is looked up and shows whether a refund was asked for.",
+    lambda error: error.is_before_refund,
+    lambda wire: bool(wire.refund_request_id),
+    "refund-refused",
+    "the seller refuses to cancel and refund this order; nothing has changed there",
+)
+REISSUE = Deed(
+    "order/reissue",
+    "the reissue",
+    "reissue-outcome-unknown",
+    "Do not ask again: the order is looked up and shows whether a reissue is under way.",
+    lambda error: error.is_before_reissue,
+    _is_reissue_pending,
+    "reissue-refused",
+    "the seller refuses to reissue this order; nothing has changed there",
+)
+REVOCATION = Deed(
+    "order/certificaterevokerequest",
+    "the revocation",
+    "revocation-outcome-unknown",
+    "Nothing: revocation lists and the order show whether it was taken.",
+    lambda error: error.is_before_revoke,
+    lambda wire: False,
+    "revocation-refused",
+    "the seller refuses to revoke this certificate; nothing has changed there",
 )
 
 
@@ -106,7 +147,7 @@ class Answers:
                 return Refused("product-refused", "the seller does not sell this product", why=quotes)
             case Meaning.PARAMETERS:
                 return self._bad_parameters(error)
-            case Meaning.NOT_ISSUED | Meaning.UNKNOWN_ORDER | Meaning.VENDOR | Meaning.DUPLICATE | Meaning.OTHER:
+            case _:
                 return Unavailable(
                     "seller-error", "the seller answered with an error that Evercert does not know", why=quotes
                 )
@@ -132,16 +173,27 @@ class Answers:
             why=self.quotes(error),
         )
 
-    def refusal_of_refund(self, error: SellerError) -> Refused:
-        """Return the refusal of a refund request; only for errors of which the table says that none was taken."""
+    def refusal_of(self, deed: Deed, error: SellerError) -> EvercertError:
+        """Return the refusal of a deed; only for errors of which the table says that nothing was done."""
+        if not deed.refusal_code:
+            return self.refusal(error)
         if error.meaning is Meaning.AUTHENTICATION:
             return self._bad_credential(error)
-        return Refused(
-            "refund-refused",
-            "the seller refuses to cancel and refund this order; nothing has changed there",
-            next_step="Settle it with the seller, then state the outcome.",
-            why=self.quotes(error),
-        )
+        step = "Settle it with the seller, then state the outcome."
+        return Refused(deed.refusal_code, deed.refusal, next_step=step, why=self.quotes(error))
+
+    def refusal_of_change(self, error: SellerError) -> EvercertError:
+        """Return what an error means for a change that is free and may be repeated; an unknown one is not definite."""
+        if error.meaning in (Meaning.UNKNOWN_ORDER, Meaning.STATE, Meaning.PARAMETERS, Meaning.NOT_ISSUED):
+            sentence = "the seller refuses this change of the order; it stays as it is"
+            return Refused("change-refused", sentence, why=self.quotes(error))
+        return self.refusal(error)
+
+    def refusal_of_csr(self, error: SellerError) -> EvercertError:
+        """Return what an error means for the decoding of a CSR."""
+        if error.meaning in (Meaning.PARAMETERS, Meaning.VENDOR) or error.says_csr:
+            return Refused("csr-refused", "the seller cannot read the certificate request", why=self.quotes(error))
+        return self.refusal(error)
 
     def in_doubt(self, deed: Deed, what: str, error: SellerError | None = None) -> Ambiguous:
         """Return the error for a deed that may or may not have happened."""

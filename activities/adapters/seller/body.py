@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from activities.adapters.seller.credential import Credential, bounded
 from domain.names import bare, base_domain
-from domain.seller import Placement
+from domain.seller import Placement, ProofMethod, Reissue
 
 CULTURE = "en-US"
 PAGE_SIZE = 100
@@ -59,6 +59,74 @@ def refund_request(seller_order_id: str, reason: str) -> Body:
     return {**order_reference(seller_order_id), "RefundReason": bounded(reason, LONGEST_REASON)}
 
 
+def reissue(wanted: Reissue, *, contact_email: str, csr_encoding: str) -> Body:
+    """Return the members of a reissue proved by DNS; ``ReissueEmail`` has to be the order's own contact."""
+    return {
+        "TheSSLStoreOrderID": wanted.seller_order_id,
+        "CSR": _csr(wanted.csr, csr_encoding),
+        "WebServerType": wanted.server_type,
+        "DNSNames": [name for name in wanted.names if name != wanted.common_name],
+        "AddSAN": [{"OldValue": "", "NewValue": name} for name in wanted.add_names],
+        "DeleteSAN": [{"OldValue": name, "NewValue": ""} for name in wanted.remove_names],
+        "EditSAN": [],
+        "isRenewalOrder": False,
+        "isWildCard": wanted.common_name.startswith("*."),
+        "PreferEnrollmentLink": False,
+        "ReissueEmail": contact_email,
+        "ApproverEmails": _approver(wanted),
+        "FileAuthDVIndicator": False,
+        "HTTPSFileAuthDVIndicator": False,
+        "CNAMEAuthDVIndicator": True,
+        "CSRUniqueValue": wanted.unique_value,
+        "SignatureHashAlgorithm": "sha256" if _is_digicert(wanted) else "PREFER_SHA2",
+        "CertTransparencyIndicator": True,
+        "SpecialInstructions": "",
+        "DateTimeCulture": CULTURE,
+    }
+
+
+def revocation(seller_order_id: str, serial: str, reason: str) -> Body:
+    """Return the members that ask for revocation; which of the two reasons the service reads is not known."""
+    told = bounded(reason, LONGEST_REASON)
+    return {**order_reference(seller_order_id), "SerialNumber": serial, "RevokeReason": told, "RefundReason": told}
+
+
+def approver_mail(seller_order_id: str, name: str) -> Body:
+    """Return the members that have the approver mail sent again, for one name or for all."""
+    fields = {**order_reference(seller_order_id), "ResendEmailType": "ApproverEmail"}
+    return {**fields, "DomainNames": name} if name else fields
+
+
+def approver_change(seller_order_id: str, name: str, email: str) -> Body:
+    """Return the members that change the approver of one name."""
+    return {**order_reference(seller_order_id), "ResendEmail": email, "DomainNames": name}
+
+
+def method_change(seller_order_id: str, name: str, method: ProofMethod, email: str) -> Body:
+    """Return the members that change the method of one name; the words count in upper case only."""
+    fields = {**order_reference(seller_order_id), "ApproverMethod": method.value, "DomainNames": name}
+    return {**fields, "ApproverEmail": email}
+
+
+def modified_orders(since: datetime, page: int) -> Body:
+    """Return the members of one page of changed orders; two public clients name the instant differently, so both are sent."""
+    return {
+        **order_query(since, page),
+        "SubUserID": "",
+        "ModifiedSinceDate": f"/Date({int(since.timestamp() * 1000)})/",
+    }
+
+
+def agreement(product: str, months: int, server_count: int) -> Body:
+    """Return the members that ask for the subscriber agreement."""
+    return {"ProductCode": product, "ValidityPeriod": months, "ServerCount": server_count, "DateTimeCulture": CULTURE}
+
+
+def csr_check(product: str, csr: str, encoding: str) -> Body:
+    """Return the members that ask how a CSR is read."""
+    return {"ProductCode": product, "CSR": _csr(csr, encoding)}
+
+
 def new_order(placement: Placement, *, contact_email: str, csr_encoding: str) -> Body:
     """Return the members of neworder for a single-name DV order proved by DNS.
 
@@ -99,11 +167,11 @@ def new_order(placement: Placement, *, contact_email: str, csr_encoding: str) ->
     }
 
 
-def _is_digicert(placement: Placement) -> bool:
+def _is_digicert(placement: Placement | Reissue) -> bool:
     return placement.vendor.strip().upper() == _DIGICERT
 
 
-def _approver(placement: Placement) -> str:
+def _approver(placement: Placement | Reissue) -> str:
     """Return DigiCert's keyword for a CNAME; else an address that every CA allows and that gets no mail with DNS proof."""
     if _is_digicert(placement):
         return "dns_cname_token"

@@ -4,11 +4,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from activities.adapters.http import HttpClient
+from activities.adapters.seller.bundled import bundled_products
 from activities.adapters.seller.client import SellerClient
 from activities.adapters.seller.credential import SECRET_PURPOSE_SELLER_TOKEN, Credential
 from activities.ports import Clock, KeyVault
 from domain.errors import InvalidRequest, Misconfigured
 from domain.inventory import AccountRecord, Environment
+from domain.product import Product
 
 
 class AccountSource(Protocol):
@@ -20,6 +22,10 @@ class AccountSource(Protocol):
 
     async def sealed_secret(self, secret_id: str) -> bytes:
         """Return a sealed secret."""
+        ...
+
+    async def products(self, account: str) -> tuple[Product, ...]:
+        """Return the stored catalogue of the account."""
         ...
 
 
@@ -48,6 +54,10 @@ class SellerDirectory:
         token = self._vault.unseal(sealed, row_id=record.secret_id, purpose=SECRET_PURPOSE_SELLER_TOKEN)
         return self.open_unsaved(record, _as_text(token))
 
+    async def catalogue(self, account: str) -> tuple[Product, ...]:
+        """Return the products last read for the account; when none ever was, Evercert's own table, marked as such."""
+        return await self._inventory.products(account) or bundled_products()
+
     def open_unsaved(self, record: AccountRecord, token: str) -> SellerClient:
         """Return the seller for an account that may not be saved yet, to try its credential. Raises as :meth:`open`."""
         _check_address(record)
@@ -68,11 +78,12 @@ def _check_address(record: AccountRecord) -> None:
     """A live token never travels in the clear, and never to this machine itself."""
     if record.environment is not Environment.LIVE:
         return
-    address = urlsplit(record.base_url)
-    host = (address.hostname or "").lower()
-    if address.scheme != "https" or host in ("", "localhost", "::1") or host.startswith("127."):
-        raise Misconfigured(
-            "account-address-unsafe",
-            "a live account needs an https address that is not on this machine",
-            next_step="Correct the account's address.",
-        )
+    for url in filter(None, (record.base_url or "none", record.fallback_url)):
+        address = urlsplit(url)
+        host = (address.hostname or "").lower()
+        if address.scheme != "https" or host in ("", "localhost", "::1") or host.startswith("127."):
+            raise Misconfigured(
+                "account-address-unsafe",
+                "a live account needs an https address that is not on this machine",
+                next_step="Correct the account's address.",
+            )

@@ -2,9 +2,9 @@
 
 An error is free text with a code somewhere inside. Only -9008 and -9009 were ever seen from the real service; numbers
 from -99001 on are made up by the sandbox and count for sandbox accounts alone. ``before_order`` says that the error is
-raised before an order exists: only such a row lets a purchase be called refused. ``before_refund`` says the same of a
-refund request: whoever gets this error has asked for nothing. A row is added here after review, with
-its source, and nowhere else.
+raised before an order exists: only such a row lets a purchase be called refused. ``before_refund``, ``before_reissue`` and
+``before_revoke`` say the same of those requests: whoever gets this error has asked for nothing. A row is added here after
+review, with its source, and nowhere else.
 """
 
 import re
@@ -19,6 +19,7 @@ _FIRST_SYNTHETIC = -99000
 _UNKNOWN_ORDER_TEXT = "order not found"
 _AUTHENTICATION_TEXT = "token/authentication failure"
 _NOT_ISSUED = re.compile(r"not (yet )?issued|not (yet )?available|not been issued", re.IGNORECASE)
+_BAD_CSR = re.compile(r"csr_invalid|the csr cannot be decoded", re.IGNORECASE)
 
 
 class Meaning(StrEnum):
@@ -32,40 +33,53 @@ class Meaning(StrEnum):
     NOT_ISSUED = "not-issued"
     VENDOR = "vendor"
     DUPLICATE = "duplicate"
+    STATE = "state"
+    ENDPOINT = "endpoint"
     OTHER = "other"
 
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """One reviewed error: its meaning, and whether it is raised before an order, or a refund request, exists."""
+    """One reviewed error: its meaning, and whether it is raised before an order or another request exists."""
 
     meaning: Meaning
     before_order: bool = False
     before_refund: bool = False
+    before_reissue: bool = False
+    before_revoke: bool = False
+
+
+def _early(meaning: Meaning) -> ErrorRow:
+    """Raised before the service looks at what is wanted: nothing of any kind was done."""
+    return ErrorRow(meaning, before_order=True, before_refund=True, before_reissue=True, before_revoke=True)
+
+
+def _of_content(meaning: Meaning) -> ErrorRow:
+    """Raised while the content of an order or reissue is checked, before either exists."""
+    return ErrorRow(meaning, before_order=True, before_reissue=True)
 
 
 _OTHER = ErrorRow(Meaning.OTHER)
 
 ERRORS: dict[int, ErrorRow] = {
-    -9008: ErrorRow(
-        Meaning.AUTHENTICATION, before_order=True, before_refund=True
-    ),  # Token/Authentication Failure; observed
+    -9008: _early(Meaning.AUTHENTICATION),  # Token/Authentication Failure; observed
     -9009: ErrorRow(Meaning.VENDOR),  # the CA refused after the seller took the order: never a definite no
-    -99001: ErrorRow(Meaning.PARAMETERS, before_order=True, before_refund=True),  # body is no JSON object
-    -99002: ErrorRow(Meaning.PARAMETERS, before_order=True, before_refund=True),  # a parameter
+    -99001: _early(Meaning.PARAMETERS),  # body is no JSON object
+    -99002: _early(Meaning.PARAMETERS),  # a parameter
     -99003: ErrorRow(Meaning.PRODUCT, before_order=True),  # product code unknown
     -99004: ErrorRow(Meaning.PARAMETERS, before_order=True),  # term not sold
-    -99005: ErrorRow(Meaning.PARAMETERS, before_order=True),  # names not covered by the product
-    -99006: ErrorRow(Meaning.PARAMETERS, before_order=True),  # CSR cannot be decoded
-    -99007: ErrorRow(Meaning.PARAMETERS, before_order=True),  # csr_invalid
+    -99005: _of_content(Meaning.PARAMETERS),  # names not covered by the product
+    -99006: _of_content(Meaning.PARAMETERS),  # CSR cannot be decoded
+    -99007: _of_content(Meaning.PARAMETERS),  # csr_invalid
     -99008: ErrorRow(Meaning.PAYMENT, before_order=True),  # balance does not cover the order
-    -99009: ErrorRow(Meaning.UNKNOWN_ORDER, before_refund=True),
+    -99009: ErrorRow(Meaning.UNKNOWN_ORDER, before_refund=True, before_reissue=True, before_revoke=True),
     -99010: ErrorRow(Meaning.DUPLICATE),  # our id was used before: that means sold, not refused
-    -99011: ErrorRow(Meaning.PARAMETERS, before_order=True),  # approver
-    -99012: ErrorRow(Meaning.PARAMETERS, before_order=True),  # proof method
+    -99011: _of_content(Meaning.PARAMETERS),  # approver
+    -99012: _of_content(Meaning.PARAMETERS),  # proof method
     -99013: ErrorRow(Meaning.PARAMETERS, before_order=True),  # organisation incomplete
-    -99014: ErrorRow(Meaning.NOT_ISSUED),
-    -99015: ErrorRow(Meaning.OTHER, before_refund=True),  # the order is in no state for this call
+    -99014: ErrorRow(Meaning.NOT_ISSUED, before_reissue=True, before_revoke=True),
+    -99015: ErrorRow(Meaning.STATE, before_refund=True, before_reissue=True, before_revoke=True),
+    -99016: ErrorRow(Meaning.ENDPOINT),  # no such endpoint
 }
 
 
@@ -88,10 +102,10 @@ class SellerError:
         """The first code's meaning; without any code the two sentences that are known by their wording."""
         if self.rows:
             return self.rows[0].meaning
-        plain = {_plain(word) for word in self.words}
-        if plain == {_AUTHENTICATION_TEXT}:
+        said = {plain(word) for word in self.words}
+        if said == {_AUTHENTICATION_TEXT}:
             return Meaning.AUTHENTICATION
-        if plain == {_UNKNOWN_ORDER_TEXT}:
+        if said == {_UNKNOWN_ORDER_TEXT}:
             return Meaning.UNKNOWN_ORDER
         return Meaning.NOT_ISSUED if any(_NOT_ISSUED.search(word) for word in self.words) else Meaning.OTHER
 
@@ -106,9 +120,24 @@ class SellerError:
         return bool(self.rows) and all(row.before_refund for row in self.rows)
 
     @property
+    def is_before_reissue(self) -> bool:
+        """Every code is one that is raised before a reissue exists, and there is at least one."""
+        return bool(self.rows) and all(row.before_reissue for row in self.rows)
+
+    @property
+    def is_before_revoke(self) -> bool:
+        """Every code is one that is raised before a revocation was asked for, and there is at least one."""
+        return bool(self.rows) and all(row.before_revoke for row in self.rows)
+
+    @property
+    def says_csr(self) -> bool:
+        """The words are one of the two that were seen for a request that cannot be read; they come without a code."""
+        return any(_BAD_CSR.search(word[:4000]) for word in self.words)
+
+    @property
     def is_unknown_order(self) -> bool:
         """Positively the answer to a look-up of an order that nobody placed: its wording, and no code against it."""
-        said = {_plain(word) for word in self.words} == {_UNKNOWN_ORDER_TEXT}
+        said = {plain(word) for word in self.words} == {_UNKNOWN_ORDER_TEXT}
         return said and all(row.meaning in (Meaning.UNKNOWN_ORDER, Meaning.OTHER) for row in self.rows)
 
 
@@ -124,5 +153,6 @@ def _row(code: int, environment: Environment) -> ErrorRow:
     return ERRORS.get(code, _OTHER)
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
+    """Return a sentence without the code before it, case folded, without blanks and stops around it."""
     return _LEAD.sub("", word[:4000], count=1).strip(" .!\r\n\t").casefold()

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 from activities.adapters.seller.wire import OrderWire
 from domain.names import authorisation_names, is_public, is_reserved
-from domain.seller import NameProof, ProofRecord
+from domain.seller import FileProof, NameProof, ProofRecord
 
 _HOST = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _GOOD_WORDS = ("valid", "complete", "approved", "satisfied")
 _BAD_STARTS = ("not", "un", "in", "awaiting", "pending")
 _LONGEST_WORD = 100
+_LONGEST_FILE_NAME = 300
+_LONGEST_FILE = 16_384
 
 
 def host(text: str) -> str:
@@ -35,6 +37,25 @@ def proof_records(order: OrderWire, names: tuple[str, ...]) -> tuple[ProofRecord
     return tuple(unique.values())
 
 
+def file_proofs(order: OrderWire, names: tuple[str, ...]) -> tuple[FileProof, ...]:
+    """Return the files of an order, verbatim; names and contents too long to be one are left out.
+
+    The order-level pair belongs to the common name and counts only where no per-name pair says the same or otherwise.
+    """
+    main = names[0] if names else ""
+    told = [
+        (_ordered(host(vetting.domain) or main, names), vetting.file_name, vetting.file_contents)
+        for vetting in order.order_status.domain_auth_vetting_status
+    ]
+    if main not in {name for name, file_name, content in told if file_name and content}:
+        told.append((main, order.auth_file_name, order.auth_file_content))
+    return tuple(
+        FileProof(name=name, file_name=file_name, content=content)
+        for name, file_name, content in dict.fromkeys(told)
+        if 0 < len(file_name) <= _LONGEST_FILE_NAME and 0 < len(content) <= _LONGEST_FILE
+    )
+
+
 def name_proofs(order: OrderWire, names: tuple[str, ...]) -> tuple[NameProof, ...]:
     """Return the CA's view per name; the status words are vendor text and only read for people and for a hint."""
     return tuple(
@@ -42,6 +63,7 @@ def name_proofs(order: OrderWire, names: tuple[str, ...]) -> tuple[NameProof, ..
             name=_ordered(host(vetting.domain), names),
             status=vetting.dcv_status[:_LONGEST_WORD],
             is_validated=_is_validated(vetting.dcv_status),
+            method=vetting.dcv_method[:_LONGEST_WORD],
         )
         for vetting in order.order_status.domain_auth_vetting_status
         if vetting.domain

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from activities.adapters.seller import reading
 from activities.adapters.seller.credential import bounded
-from activities.adapters.seller.proof import host, name_proofs, proof_records
-from activities.adapters.seller.wire import OrderWire, PriceWire, ProductWire
+from activities.adapters.seller.proof import file_proofs, host, name_proofs, proof_records
+from activities.adapters.seller.wire import ModifiedOrderWire, OrderWire, PriceWire, ProductWire
 from domain.product import Product, ProductTerm
-from domain.seller import SellerOrder, SellerState
+from domain.seller import ModifiedOrder, SellerOrder, SellerState
 
 _STATES: dict[str, SellerState] = {
     "initial": SellerState.INITIAL,
@@ -26,6 +26,7 @@ _STATES: dict[str, SellerState] = {
 _PENDING_REISSUE = "PENDING_REISSUE"
 _NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}")
 _SERIAL = re.compile(r"[0-9A-F]{1,64}")
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 _ORDER_ID = re.compile(r"[0-9]{1,20}")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -35,6 +36,11 @@ _LONGEST_REFERENCE = 100
 def is_order_id(text: str) -> bool:
     """Tell whether the text can be the seller's order number: digits."""
     return _ORDER_ID.fullmatch(text) is not None
+
+
+def is_serial(text: str) -> bool:
+    """Tell whether the text is a serial number as ours are written: upper-case hex, no leading zeros."""
+    return _SERIAL.fullmatch(text) is not None
 
 
 def state_of(major: str, minor: str) -> SellerState:
@@ -69,6 +75,27 @@ def order_of(wire: OrderWire) -> SellerOrder:
         term_ends_at=_date(wire.order_expiry_date_in_utc, wire.order_expiry_date),
         refund_request_id=wire.refund_request_id[:_LONGEST_REFERENCE],
         is_refund_approved=wire.is_refund_approved,
+        file_proofs=file_proofs(wire, names),
+        approver_emails=mailboxes(wire.approver_email),
+    )
+
+
+def mailboxes(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return what is an address, lower case, once; lists hold empty items, and keywords such as ``DNS`` in their place."""
+    return tuple(dict.fromkeys(text.lower() for text in texts if _MAILBOX.fullmatch(text)))
+
+
+def modified_order_of(wire: ModifiedOrderWire) -> ModifiedOrder:
+    """Translate a row of the list of changed orders."""
+    major = wire.order_status.major_status or wire.major_status
+    minor = wire.order_status.minor_status or wire.minor_status
+    in_utc = wire.modified_date_in_utc or wire.last_modified_date_in_utc
+    return ModifiedOrder(
+        seller_order_id=wire.the_ssl_store_order_id,
+        custom_order_id=wire.custom_order_id[:_LONGEST_REFERENCE],
+        state=state_of(major, minor),
+        status_text=bounded(" / ".join(word for word in (major, minor) if word)),
+        modified_at=_date(in_utc, wire.modified_date),
     )
 
 

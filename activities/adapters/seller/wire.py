@@ -24,6 +24,10 @@ def _objects(value: object) -> object:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def _objects_or_none(value: object) -> object:
+    return _objects(value) if isinstance(value, list) else None
+
+
 class Wire(BaseModel):
     """Base: every member may be missing or null; ``major_status`` is read from ``MajorStatus`` in any case."""
 
@@ -36,7 +40,10 @@ class DomainVettingWire(Wire):
     """One element of ``DomainAuthVettingStatus``."""
 
     domain: Text = ""
+    dcv_method: Text = ""
     dcv_status: Text = ""
+    file_name: Text = ""
+    file_contents: Text = ""
     dns_name: Text = ""
     dns_entry: Text = ""
 
@@ -73,6 +80,9 @@ class OrderWire(Wire):
     serial_number: Text = ""
     cname_auth_name: Text = ""
     cname_auth_value: Text = ""
+    auth_file_name: Text = ""
+    auth_file_content: Text = ""
+    approver_email: Texts = ()
 
 
 class CertificateFileWire(Wire):
@@ -117,6 +127,80 @@ class ProductWire(Wire):
     pricing_info: Annotated[tuple[PriceWire, ...], BeforeValidator(_objects)] = Field(default=())
 
 
+class ApproverListWire(Wire):
+    """Answer of order/approverlist."""
+
+    approver_email_list: Texts = ()
+
+
+class AgreementWire(Wire):
+    """Answer of order/agreement; which of the two members is filled depends on the release of the service."""
+
+    agreement: Text = ""
+    order_agreement: Text = ""
+
+
+class CsrWire(Wire):
+    """Answer of csr; some releases misspell the common name's member."""
+
+    domain_name: Text = ""
+    domin_name: Text = ""
+    dns_names: Texts = ()
+    organization: Text = ""
+    country: Text = ""
+    md5_hash: Text = ""
+    sha1_hash: Text = ""
+    sha256: Text = ""
+    is_wildcard_csr: Flag = False
+    has_bad_extensions: Flag = False
+
+
+class AccountWire(Wire):
+    """Answer of user/accountdetail."""
+
+    partner_code: Text = ""
+    company_name: Text = ""
+    account_balance: Text = ""
+    currency_code: Text = ""
+    allow_credit: Flag = False
+
+
+class OrganizationWire(Wire):
+    """One element of ``OrganizationList``; spelling as recorded, with a small d in the id."""
+
+    tss_organization_id: Whole = 0
+    name: Text = ""
+    city: Text = ""
+    country: Text = ""
+    status: Text = ""
+
+
+class OrganizationListWire(Wire):
+    """Answer of digicert/organizationlist."""
+
+    organization_list: Annotated[tuple[OrganizationWire, ...], BeforeValidator(_objects)] = ()
+
+
+class ModifiedOrderWire(Wire):
+    """One element of the changed orders, whose shape nobody recorded: the status stands nested or at the root."""
+
+    the_ssl_store_order_id: Text = ""
+    custom_order_id: Text = ""
+    order_status: Annotated[OrderStatusWire, BeforeValidator(_object)] = OrderStatusWire()
+    major_status: Text = ""
+    minor_status: Text = ""
+    modified_date: Text = ""
+    modified_date_in_utc: Text = ""
+    last_modified_date_in_utc: Text = ""
+
+
+class ModifiedListWire(Wire):
+    """Answer of order/getmodifiedorderssummary, the only list with a total."""
+
+    orders: Annotated[tuple[ModifiedOrderWire, ...] | None, BeforeValidator(_objects_or_none)] = None
+    total_orders: Text = ""
+
+
 class Envelope(BaseModel):
     """What every answer says about itself, whichever of the three shapes it has.
 
@@ -125,6 +209,7 @@ class Envelope(BaseModel):
         messages: the seller's own words.
         rows: the object, or the objects of an array, member names in lower case.
         is_array: the answer was an array.
+        is_from_fallback: another address than the account's own gave it.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -133,6 +218,7 @@ class Envelope(BaseModel):
     messages: tuple[str, ...] = ()
     rows: tuple[dict[str, object], ...] = Field(default=(), repr=False)
     is_array: bool = False
+    is_from_fallback: bool = False
 
 
 def read_envelope(body: bytes) -> Envelope | None:

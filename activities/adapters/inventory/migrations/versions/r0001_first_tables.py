@@ -150,10 +150,22 @@ def _make_tables() -> None:
         sa.Column("trust_roots", sa.Text(), nullable=False),
         sa.Column("parked_code", sa.Text(), nullable=False),
         sa.Column("parked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unknown_answer", sa.Text(), nullable=False),
+        sa.Column("fallback_url", sa.Text(), nullable=False),
+        sa.Column("calls_per_second", sa.Integer(), nullable=False),
+        sa.Column("calls_burst", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["secret_id"], ["secret.secret_id"], name="fk_account_secret_id"),
         sa.PrimaryKeyConstraint("name", name="pk_account"),
         sa.UniqueConstraint("secret_id", name="uq_account_secret_id"),
+    )
+    op.create_table(
+        "rate_bucket",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("full_at", sa.BigInteger(), nullable=False),
+        sa.Column("held_until", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account"], ["account.name"], name="fk_rate_bucket_account"),
+        sa.PrimaryKeyConstraint("account", name="pk_rate_bucket"),
     )
     op.create_table(
         "certificate",

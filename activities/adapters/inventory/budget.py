@@ -1,0 +1,93 @@
+"""The budget of calls of each seller account, shared by all workers.
+
+A bucket that fills evenly is one number: the instant at which it is full again. Taking a token moves that instant by one
+interval, and is allowed while it lies no further ahead than the burst. So a token is one statement, and two workers that
+race for the last one stand in line at the same row. A bucket that claims to be spent for longer than clocks may differ
+was written before a clock was set back, and counts as full.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import and_, case, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.adapters.inventory.session import Queries
+from activities.adapters.inventory.tables import AccountRow, RateBucketRow
+from domain.errors import InvalidRequest
+from domain.inventory import AccountRecord, Environment
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+_MOST_SKEW = 60 * _SECOND
+
+
+class BudgetQueries(Queries):
+    """The part of the inventory that keeps all workers together polite."""
+
+    async def take_token(self, account: str, now: datetime) -> datetime | None:
+        """Take one token; None when it was taken, else the instant at which the next one is there.
+
+        Raises:
+            InvalidRequest: ``account-not-found``.
+        """
+        at = (now - _EPOCH) // _MICROSECOND
+        async with self._db.writing() as session:
+            interval, burst = await _budget(session, account)
+            ahead = (burst - 1) * interval
+            full_at, held_until = RateBucketRow.full_at, RateBucketRow.held_until
+            is_from_the_future = full_at > at + ahead + _MOST_SKEW
+            moved = case((or_(is_from_the_future, full_at < at), at), else_=full_at) + interval
+            is_free = and_(held_until <= at, or_(full_at <= at + ahead, is_from_the_future))
+            statement = (
+                _insert(session)
+                .values(account=account, full_at=at + interval, held_until=0)
+                .on_conflict_do_update(index_elements=["account"], set_={"full_at": moved}, where=is_free)
+                .returning(full_at)
+            )
+            if await session.scalar(statement) is not None:
+                return None
+            row = await session.get_one(RateBucketRow, account)
+            return _EPOCH + max(row.held_until, row.full_at - ahead) * _MICROSECOND
+
+    async def hold_account_until(self, account: str, instant: datetime) -> None:
+        """Give out no token before an instant, and one at a time right after it; an earlier one changes nothing.
+
+        Raises:
+            InvalidRequest: ``account-not-found``.
+        """
+        async with self._db.writing() as session:
+            interval, burst = await _budget(session, account)
+            held_until = (instant - _EPOCH) // _MICROSECOND
+            held = {"full_at": held_until + (burst - 1) * interval, "held_until": held_until}
+            await session.execute(
+                _insert(session)
+                .values(account=account, **held)
+                .on_conflict_do_update(
+                    index_elements=["account"], set_=held, where=RateBucketRow.held_until < held_until
+                )
+            )
+
+
+async def _budget(session: AsyncSession, account: str) -> tuple[int, int]:
+    """Return the microseconds between two tokens, and the burst."""
+    query = select(AccountRow.environment, AccountRow.calls_per_second, AccountRow.calls_burst)
+    row = (await session.execute(query.where(AccountRow.name == account))).one_or_none()
+    if row is None:
+        raise InvalidRequest("account-not-found", "There is no seller account of that name.")
+    per_second, burst = AccountRecord(
+        name=account,
+        environment=Environment(row.environment),
+        base_url="",
+        partner_code="",
+        secret_id="",
+        calls_per_second=row.calls_per_second,
+        calls_burst=row.calls_burst,
+    ).call_budget
+    return _SECOND // per_second, burst
+
+
+def _insert(session: AsyncSession) -> "sqlite.Insert | postgresql.Insert":
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(RateBucketRow) if is_postgresql else sqlite.insert(RateBucketRow)

@@ -1,0 +1,133 @@
+"""Changing an order that exists: reissue and revocation, sent once; approver and proof method, verified by looking again.
+
+The service is known to answer *success* to what it did not understand, so an acknowledgement alone proves nothing.
+"""
+
+from activities.adapters.http import HttpAnswer
+from activities.adapters.seller import body as bodies
+from activities.adapters.seller.answers import REISSUE, REVOCATION
+from activities.adapters.seller.line import must_be_order_id
+from activities.adapters.seller.looking import SellerLooks
+from activities.adapters.seller.translate import is_serial, order_of
+from activities.ports import SendGate
+from domain.errors import EvercertError, InvariantBroken, NotYet, Refused, Unavailable
+from domain.seller import ProofMethod, Reissue, SellerOrder, SellerState
+
+_METHOD_WORDS = {
+    "EMAIL": ProofMethod.EMAIL,
+    "FILE": ProofMethod.FILE,
+    "HTTP": ProofMethod.FILE,
+    "HTTPS": ProofMethod.FILE,
+    "CNAME": ProofMethod.CNAME,
+    "DNS": ProofMethod.CNAME,
+    "TXT": ProofMethod.CNAME,
+}
+
+
+class SellerChanges(SellerLooks):
+    """The changes of an order."""
+
+    async def reissue(self, reissue: Reissue, gate: SendGate) -> SellerOrder:
+        """Ask for a new certificate, once; only an order that shows the reissue counts as one."""
+        must_be_order_id(reissue.seller_order_id)
+        fields = bodies.reissue(
+            reissue, contact_email=self._account.contact_email, csr_encoding=self._account.csr_encoding
+        )
+        told = await self._send_once(
+            REISSUE, self._with_auth(fields), gate, lambda answer: self._reissued(answer, reissue)
+        )
+        if _shows_reissue(told, reissue):
+            return told
+        try:
+            seen = await self.find(seller_order_id=reissue.seller_order_id)
+        except EvercertError:
+            seen = None
+        if seen is not None and _shows_reissue(seen, reissue):
+            return seen
+        raise self._answers.in_doubt(REISSUE, "the seller took it, and the order does not show it")
+
+    async def revoke(self, seller_order_id: str, *, serial: str, reason: str, gate: SendGate) -> None:
+        """Ask for revocation of one certificate, once."""
+        must_be_order_id(seller_order_id)
+        if not is_serial(serial):
+            # Without a serial the service revokes whatever is current.
+            raise InvariantBroken("look-up-without-id", "a certificate was to be revoked without its serial number")
+        payload = self._with_auth(bodies.revocation(seller_order_id, serial, reason))
+        await self._send_once(REVOCATION, payload, gate, lambda answer: self._told(REVOCATION, answer))
+
+    async def resend_approver_mail(self, seller_order_id: str, *, name: str = "") -> None:
+        """Have the approver mail sent again; nothing can be read back, a mail leaves no trace in the order."""
+        fields = bodies.approver_mail(must_be_order_id(seller_order_id), name)
+        await self._change("order/resend", self._with_auth(fields))
+
+    async def change_approver(self, seller_order_id: str, *, name: str, email: str) -> SellerOrder:
+        """Change the approver of one name and look whether the order shows it."""
+        fields = bodies.approver_change(must_be_order_id(seller_order_id), name, email)
+        await self._change("order/changeapproveremail", self._with_auth(fields))
+        order = await self._read_back(seller_order_id)
+        if not _has_approver(order, name, email):
+            raise _not_taken("the seller said yes, and the order does not show the new approver")
+        return order
+
+    async def change_method(
+        self, seller_order_id: str, *, name: str, method: ProofMethod, approver_email: str = ""
+    ) -> SellerOrder:
+        """Change the method of one name and look what the order shows for it."""
+        fields = bodies.method_change(must_be_order_id(seller_order_id), name, method, approver_email)
+        await self._change("order/changeapprovermethod", self._with_auth(fields))
+        order = await self._read_back(seller_order_id)
+        shown = _methods_shown(order, name)
+        if shown - {method} or (method is ProofMethod.EMAIL and not _mail_goes_to(order, name, approver_email)):
+            raise _not_taken("the seller said yes, and the order still shows another method for the name")
+        if method not in shown:
+            raise NotYet("dcv-details-pending", "the seller does not show yet what the new method asks for")
+        return order
+
+    async def check_dcv(self, seller_order_id: str, *, name: str) -> None:
+        """Ask DigiCert to look for the proof of one name now; what it saw shows in the status."""
+        fields = {**bodies.order_reference(must_be_order_id(seller_order_id)), "DomainName": name}
+        await self._change("digicert/checkdcv", self._with_auth(fields))
+
+    async def _read_back(self, seller_order_id: str) -> SellerOrder:
+        order = await self.find(seller_order_id=seller_order_id)
+        if order is None:
+            raise Unavailable("seller-order-missing", "the seller does not show the order that was just changed")
+        return order
+
+    def _reissued(self, answer: HttpAnswer, reissue: Reissue) -> SellerOrder:
+        order = order_of(self._told(REISSUE, answer))
+        if order.seller_order_id != reissue.seller_order_id:
+            raise self._answers.in_doubt(REISSUE, "the answer does not name our order")
+        return order
+
+
+def _shows_reissue(order: SellerOrder, reissue: Reissue) -> bool:
+    has_changed = reissue.partner_order_id and order.partner_order_id not in ("", reissue.partner_order_id)
+    return order.state is SellerState.REISSUE_PENDING or bool(has_changed)
+
+
+def _has_approver(order: SellerOrder, name: str, email: str) -> bool:
+    """Tell whether the name's approver is this one; where the list is not one per name, whether any is."""
+    wanted, shown = email.lower(), order.approver_emails
+    if len(shown) == len(order.names) and name in order.names:
+        return shown[order.names.index(name)] == wanted
+    return wanted in shown
+
+
+def _mail_goes_to(order: SellerOrder, name: str, email: str) -> bool:
+    return not email or _has_approver(order, name, email)
+
+
+def _methods_shown(order: SellerOrder, name: str) -> set[ProofMethod]:
+    """Return the methods that the order shows for a name: by its material, which wins, or by the seller's word."""
+    shown = {ProofMethod.CNAME} if any(record.name == name for record in order.proof_records) else set()
+    if any(proof.name == name for proof in order.file_proofs):
+        shown.add(ProofMethod.FILE)
+    if shown:
+        return shown
+    words = (proof.method.strip().upper() for proof in order.name_proofs if proof.name == name)
+    return {_METHOD_WORDS[word] for word in words if word in _METHOD_WORDS}
+
+
+def _not_taken(sentence: str) -> Refused:
+    return Refused("change-not-taken", sentence, next_step="Try another method, or settle it with the seller.")
