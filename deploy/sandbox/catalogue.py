@@ -1,7 +1,12 @@
-"""What the seller sells: a table, seeded from product codes that public clients name. Prices are invented."""
+"""What the seller sells: `products.csv`, product codes that public clients name.
 
+Terms, limits of names and prices are invented.
+"""
+
+import csv
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from deploy.sandbox.wire import Json
@@ -50,9 +55,7 @@ class Product:
         return next((row for row in self.prices if row.months == months), None)
 
 
-def _terms(
-    yearly: str, srp: str, months: tuple[int, ...] = (12, 24), san: str = "0", wildcard: str = "0"
-) -> tuple[Price, ...]:
+def _terms(yearly: str, srp: str, months: tuple[int, ...], san: str, wildcard: str) -> tuple[Price, ...]:
     """Price rows from a yearly price: longer terms are a little cheaper, shorter ones a little dearer."""
     cent = Decimal("0.01")
     rows = []
@@ -71,43 +74,34 @@ def _terms(
     return tuple(rows)
 
 
-_LONG = (12, 24, 36)
-_SHORT = (6, 12, 24)
+def _read_products() -> tuple[Product, ...]:
+    with _TABLE.open(encoding="utf-8", newline="") as file:
+        return tuple(_product(row) for row in csv.DictReader(file))
 
-PRODUCTS: tuple[Product, ...] = (
-    Product(code="positivessl", name="PositiveSSL", vendor="COMODO", level="DV", prices=_terms("7.95", "49", (6, 12, 24, 36))),
-    Product(code="positivesslwildcard", name="PositiveSSL Wildcard", vendor="COMODO", level="DV", is_wildcard=True,
-            prices=_terms("68", "249")),
-    Product(code="positivemdcssl", name="PositiveSSL Multi-Domain", vendor="COMODO", level="DV", included_sans=2, max_sans=250,
-            prices=_terms("24.20", "99", _LONG, san="9.40")),
-    Product(code="positivemdcwildcard", name="PositiveSSL Multi-Domain Wildcard", vendor="COMODO", level="DV", is_flex=True,
-            included_sans=2, max_sans=250, prices=_terms("118", "399", san="9.40", wildcard="68")),
-    Product(code="sectigossl", name="Sectigo SSL", vendor="SECTIGO", level="DV", prices=_terms("16", "99", _SHORT)),
-    Product(code="sectigowildcard", name="Sectigo SSL Wildcard", vendor="SECTIGO", level="DV", is_wildcard=True,
-            prices=_terms("110", "449")),
-    Product(code="sectigodvucc", name="Sectigo DV UCC", vendor="SECTIGO", level="DV", included_sans=2, max_sans=250,
-            prices=_terms("42", "199", san="14")),
-    Product(code="essentialssl", name="Essential SSL", vendor="COMODO", level="DV", prices=_terms("12", "69")),
-    Product(code="essentialwildcard", name="Essential SSL Wildcard", vendor="COMODO", level="DV", is_wildcard=True,
-            prices=_terms("84", "299")),
-    Product(code="comodossl", name="Comodo SSL", vendor="COMODO", level="DV", prices=_terms("15", "99")),
-    Product(code="comodowildcard", name="Comodo SSL Wildcard", vendor="COMODO", level="DV", is_wildcard=True,
-            prices=_terms("99", "449")),
-    Product(code="sectigoovssl", name="Sectigo OV SSL", vendor="SECTIGO", level="OV", prices=_terms("43", "179")),
-    Product(code="sectigomdc", name="Sectigo OV Multi-Domain", vendor="SECTIGO", level="OV", included_sans=2, max_sans=250,
-            prices=_terms("95", "399", san="29")),
-    Product(code="sectigoevssl", name="Sectigo EV SSL", vendor="SECTIGO", level="EV", prices=_terms("86", "299")),
-    Product(code="digi_rapidssl", name="RapidSSL", vendor="DIGICERT", level="DV", prices=_terms("14.95", "59", _SHORT)),
-    Product(code="digi_rapidssl_wc", name="RapidSSL Wildcard", vendor="DIGICERT", level="DV", is_wildcard=True,
-            prices=_terms("99", "299")),
-    Product(code="digi_ssl_dv_geotrust_flex", name="GeoTrust DV SSL", vendor="DIGICERT", level="DV", is_flex=True, max_sans=250,
-            prices=_terms("39", "149", san="24", wildcard="120")),
-    Product(code="digi_ssl_basic", name="DigiCert Basic OV", vendor="DIGICERT", level="OV", is_flex=True, max_sans=250,
-            prices=_terms("175", "268", _LONG, san="120", wildcard="560")),
-    Product(code="digi_ssl_ev_basic", name="DigiCert Basic EV", vendor="DIGICERT", level="EV", included_sans=0, max_sans=250,
-            prices=_terms("225", "430", san="160")),
-)  # fmt: skip
 
+def _product(row: dict[str, str]) -> Product:
+    return Product(
+        code=row["code"],
+        name=row["name"],
+        vendor=row["vendor"],
+        level=_LEVELS[row["level"]],
+        is_wildcard=row["kind"] == "wildcard",
+        is_flex=row["kind"] in {"flex", "multi+wildcard"},
+        included_sans=int(row["included_sans"]),
+        max_sans=int(row["max_sans"]),
+        prices=_terms(
+            row["yearly"],
+            row["srp"],
+            tuple(int(months) for months in row["months"].split()),
+            row["per_san"],
+            row["per_wildcard_san"],
+        ),
+    )
+
+
+_TABLE = Path(__file__).with_name("products.csv")
+_LEVELS: dict[str, Level] = {"DV": "DV", "OV": "OV", "EV": "EV"}
+PRODUCTS: tuple[Product, ...] = _read_products()
 BY_CODE: dict[str, Product] = {product.code: product for product in PRODUCTS}
 
 _KINDS: dict[Level, int] = {"DV": 1, "EV": 2, "OV": 3}

@@ -102,6 +102,12 @@ class Members:
             _refuse(key)
         return Members(value)
 
+    def objects(self, key: str) -> "list[Members]":
+        """A list of objects; null, absence and empty text are no list, one object is a list of one."""
+        value = self._raw.get(key)
+        items = value if isinstance(value, list) else [value]
+        return [Members({key: item}).members(key) for item in items if item not in (None, "")]
+
     def plain(self, key: str) -> dict[str, str]:
         """A nested object as texts, for contacts and addresses that are only handed back; deeper objects are flattened."""
         nested = self.members(key)
