@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from deploy.sandbox.state import Store
+from deploy.sandbox.vetting import VettingStep
 
 Method = Literal["CNAME", "TXT", "FILE", "EMAIL"]
 Major = Literal["Initial", "Pending", "Active", "Cancelled", "Expired", "Revoked"]
@@ -95,6 +96,8 @@ class Order(BaseModel):
     proofs: list[Proof] = []
     proof_visible_at: datetime
     proven_at: datetime | None = None
+    vetting: list[VettingStep] = []
+    """Steps of the organisation's vetting; planned when the CA first works on the order."""
     leaf: Leaf | None = None
     """The newest leaf; `None` while the CA works on one."""
     earlier_leaves: list[Leaf] = []

@@ -1,13 +1,15 @@
 """The control API's view of the world around an order: web servers, mailboxes, revocation."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deploy.sandbox.catalogue import BY_CODE
 from deploy.sandbox.control_guard import ControlError, Handler, guarded, read_body
 from deploy.sandbox.files import WebFile
 from deploy.sandbox.revocation import UNSPECIFIED
+from deploy.sandbox.vetting import VettedLevel, VettedOrganization, advance, is_done
 from deploy.sandbox.wire import Json
 from deploy.sandbox.world import World
 
@@ -19,6 +21,18 @@ class RevocationRequest(BaseModel):
 
     reason: str = UNSPECIFIED
     """A word of RFC 5280: keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn."""
+
+
+class OrganizationVetted(BaseModel):
+    """Body of `POST /control/organizations`: this organisation needs no vetting any more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=64)
+    country: str = Field(pattern="^[A-Za-z]{2}$")
+    level: VettedLevel = "EV"
+    vetted_at: AwareDatetime | None = None
+    """When; open for now. After 398 days vetting begins again."""
 
 
 class OutsideControl:
@@ -36,6 +50,9 @@ class OutsideControl:
             (file, "PUT", self._put_file),
             (file, "DELETE", self._remove_file),
             ("/mails", "GET", self._mails),
+            ("/organizations", "GET", self._organizations),
+            ("/organizations", "POST", self._add_organization),
+            ("/orders/{order}/vet", "POST", self._vet),
             ("/certificates/{serial}/revoke", "POST", self._revoke),
         ]
         return [Route(f"/control{path}", guarded(handler), methods=[method]) for path, method, handler in table]
@@ -67,6 +84,30 @@ class OutsideControl:
     async def _mails(self, request: Request) -> Response:
         mails = self._world.mailbox.mails(request.query_params.get("to", ""))
         return JSONResponse({"mails": [mail.wire() for mail in mails]})
+
+    async def _organizations(self, request: Request) -> Response:
+        return JSONResponse({"organizations": [each.model_dump(mode="json") for each in self._world.vetted]})
+
+    async def _add_organization(self, request: Request) -> Response:
+        body = await read_body(request, OrganizationVetted)
+        vetted_at = body.vetted_at or self._world.clock.now()
+        self._world.vetted.add(
+            VettedOrganization(name=body.name, country=body.country, level=body.level, vetted_at=vetted_at)
+        )
+        return await self._organizations(request)
+
+    async def _vet(self, request: Request) -> Response:
+        wanted = str(request.path_params["order"])
+        order = self._world.book.by_id(wanted) or self._world.book.by_custom_id(wanted)
+        if order is None:
+            raise ControlError(404, "no such order")
+        if order.major != "Pending" or is_done(order.vetting):
+            raise ControlError(409, "no vetting of this order is under way")
+        now = self._world.clock.now()
+        advance(order.vetting, now, seconds=0)
+        self._world.note_vetted(order, "EV" if BY_CODE[order.product_code].level == "EV" else "OV")
+        self._world.book.save(order, now)
+        return JSONResponse({"vetting": [step.model_dump(mode="json") for step in order.vetting]})
 
     async def _revoke(self, request: Request) -> Response:
         body, serial = await read_body(request, RevocationRequest), str(request.path_params["serial"])

@@ -13,15 +13,11 @@ from deploy.sandbox.catalogue import BY_CODE
 from deploy.sandbox.csr import PublicKey
 from deploy.sandbox.faults import Rule
 from deploy.sandbox.refusals import Code, RefusalError
+from deploy.sandbox.vetting import authentication_statuses
 from deploy.sandbox.wire import Json, Members, dates, dotnet_text
 from deploy.sandbox.world import World
 
 _WORDS = {"CNAME": "CNAME", "TXT": "TXT", "FILE": "HTTP", "EMAIL": "EMAIL"}
-
-
-def major_status(order: Order, now: datetime) -> str:
-    """Major status; an issued order past its term is expired without anyone touching it."""
-    return "Expired" if order.major == "Active" and now >= order.expires_at else order.major
 
 
 def order_answer(order: Order, now: datetime, *, with_proof: bool, foreign: Rule | None = None) -> dict[str, Json]:
@@ -35,7 +31,7 @@ def order_answer(order: Order, now: datetime, *, with_proof: bool, foreign: Rule
         "VendorOrderID": order.vendor_order_id,
         "RefundRequestID": order.refund_request_id,
         "isRefundApproved": order.refund_approved,
-        "TinyOrderLink": "",
+        "TinyOrderLink": enrollment_link(order) if order.is_invite else "",
         "Token": f"{order.token_id}#!{order.token_code}",
         "TokenID": order.token_id,
         "TokenCode": order.token_code,
@@ -43,11 +39,11 @@ def order_answer(order: Order, now: datetime, *, with_proof: bool, foreign: Rule
         "OrderAmount": f"{order.amount:.2f}",
         **dates("PurchaseDate", order.placed_at),
         **dates("OrderExpiryDate", order.expires_at),
-        **_leaf_members(order.leaf),
+        **_leaf_members(order.served_leaf),
         **dates("PollDate", max((p.last_look_at for p in order.proofs if p.last_look_at), default=None)),
-        "CommonName": order.names[0],
+        "CommonName": order.names[0] if order.names else "",
         "DNSNames": ",".join(asked[1:]),
-        "SANCount": max(len(asked) - 1, order.reserved_sans),
+        "SANCount": max(len(asked) - 1, order.reserved_sans, 0),
         "wildcardSANCount": sum(name.startswith("*.") for name in asked[1:]),
         "ServerCount": order.server_count,
         "Validity": order.months,
@@ -66,11 +62,16 @@ def order_answer(order: Order, now: datetime, *, with_proof: bool, foreign: Rule
         **_main_proof(order, with_proof=with_proof, foreign=foreign),
         "PollStatus": order.proofs[0].last_result if order.proofs else "",
         "ReissueSuccessCode": "",
-        "TSSOrganizationId": 0,
+        "TSSOrganizationId": order.tss_organization_id,
         "CustomerID": 0,
         "CustomerLoginName": "",
         "CustomerPassword": "",
     }
+
+
+def enrollment_link(order: Order) -> str:
+    """The page where somebody else could complete an order; nobody serves it here, and like the token it is a secret."""
+    return f"https://enroll.sandbox.test/?token={order.token_id}-{order.token_code}"
 
 
 def blank_answer(ids: Literal["", "null"]) -> dict[str, Json]:
@@ -122,31 +123,54 @@ def query_orders(world: World, request: Members) -> list[Order]:
 
 
 def download_answer(world: World, request: Members, order: Order) -> dict[str, Json]:
-    """Leaf and intermediate of an order as files.
+    """Leaf and intermediate of an order as files; while a reissue is pending those of the generation before.
 
     Raises:
         RefusalError: There is no leaf yet (unless switched otherwise).
     """
-    if order.leaf is None and world.switches.download_before_issue == "error":
-        raise RefusalError(Code.NOT_ISSUED)
-    wrong = world.faults.strike("wrong_leaf", "order/download", order.ids)
-    leaf, chain = _files(world, order, wrong) if order.leaf else ("", "")
-    files: list[tuple[str, str]] = []
-    stem = order.names[0].replace("*", "STAR").replace(".", "_")
-    if leaf and request.truth("ReturnPKCS7Cert"):
-        files = [(f"{stem}.p7b", _pkcs7(leaf, chain))]
-    elif leaf:
-        files = [(f"{stem}.crt", leaf), ("My_CA_Bundle.ca-bundle", chain)]
+    files = certificate_files(world, order, as_pkcs7=request.truth("ReturnPKCS7Cert"))
+    shown: list[Json] = [{"FileName": name, "FileContent": encoded_text(world, text)} for name, text in files]
+    return {**download_head(world, order), "Certificates": shown}
+
+
+def download_head(world: World, order: Order) -> dict[str, Json]:
+    """What every kind of download says besides the certificates."""
+    leaf = order.served_leaf
     return {
         "PartnerOrderID": order.partner_order_id,
         "TheSSLStoreOrderID": order.seller_order_id,
         "VendorOrderID": order.vendor_order_id,
-        "CertificateStatus": major_status(order, world.clock.now()),
+        "CertificateStatus": order.shown_major(world.clock.now()),
         "ValidationStatus": "",
-        **dates("CertificateStartDate", order.leaf.not_before if order.leaf else None),
-        **dates("CertificateEndDate", order.leaf.not_after if order.leaf else None),
-        "Certificates": [{"FileName": name, "FileContent": _content(world, text)} for name, text in files],
+        **dates("CertificateStartDate", leaf.not_before if leaf else None),
+        **dates("CertificateEndDate", leaf.not_after if leaf else None),
     }
+
+
+def certificate_files(world: World, order: Order, *, as_pkcs7: bool) -> list[tuple[str, str]]:
+    """Names and texts of an order's certificate files.
+
+    Raises:
+        RefusalError: There is no leaf yet (unless switched otherwise).
+    """
+    served = order.served_leaf
+    if served is None and world.switches.download_before_issue == "error":
+        raise RefusalError(Code.NOT_ISSUED)
+    wrong = world.faults.strike("wrong_leaf", "order/download", order.ids)
+    if served is None:
+        return []
+    leaf, chain = _files(world, order, served, wrong)
+    stem = order.names[0].replace("*", "STAR").replace(".", "_")
+    if as_pkcs7:
+        return [(f"{stem}.p7b", _pkcs7(leaf, chain))]
+    return [(f"{stem}.crt", leaf), ("My_CA_Bundle.ca-bundle", chain)]
+
+
+def encoded_text(world: World, text: str) -> str:
+    """A text as the switches make it: empty, percent-encoded or as it is."""
+    if world.switches.empty_certificates:
+        return ""
+    return quote(text, safe="") if world.switches.percent_encoded_answers else text
 
 
 def leaf_order(order: Order, public_key: PublicKey) -> LeafOrder:
@@ -162,18 +186,11 @@ def signing_key(order: Order) -> PublicKey:
     return key
 
 
-def _files(world: World, order: Order, wrong: Rule | None) -> tuple[str, str]:
-    assert order.leaf is not None
+def _files(world: World, order: Order, leaf: Leaf, wrong: Rule | None) -> tuple[str, str]:
     if wrong is None:
-        return order.leaf.pem, order.leaf.chain_pem
+        return leaf.pem, leaf.chain_pem
     issued: Issued = world.ca.issue(leaf_order(order, signing_key(order)), world.clock.now(), wrong.kind)
     return issued.leaf_pem, issued.chain_pem
-
-
-def _content(world: World, text: str) -> str:
-    if world.switches.empty_certificates:
-        return ""
-    return quote(text, safe="") if world.switches.percent_encoded_answers else text
 
 
 def _pkcs7(*pems: str) -> str:
@@ -185,16 +202,17 @@ def _order_status(order: Order, now: datetime, *, with_proof: bool, foreign: Rul
     state = "Completed" if order.proven_at else "Pending"
     vetting: list[Json] = [_vetting(proof, foreign) for proof in order.proofs]
     return {
-        "isTinyOrder": False,
-        "isTinyOrderClaimed": False,
-        "MajorStatus": major_status(order, now),
+        "isTinyOrder": order.is_invite,
+        "isTinyOrderClaimed": order.is_claimed,
+        "MajorStatus": order.shown_major(now),
         "MinorStatus": order.minor,
         "AuthenticationStatuses": [
             {
                 "AuthenticationStep": "Domain Control Validation",
                 "Status": state,
                 "LastUpdated": dotnet_text(order.proven_at or order.placed_at),
-            }
+            },
+            *authentication_statuses(order.vetting),
         ],
         "AuthenticationComments": "",
         "OrderNotes": [{"Comments": text, "DateAdded": dotnet_text(at)} for at, text in order.notes],
@@ -260,4 +278,4 @@ def _within(at: datetime | None, since: datetime | None, until: datetime | None)
 
 
 def _leaf_end(order: Order) -> datetime | None:
-    return order.leaf.not_after if order.leaf else None
+    return order.served_leaf.not_after if order.served_leaf else None

@@ -1,7 +1,7 @@
 """The CA at work: looks for proofs on its own schedule and issues when all of an order's names are proven."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from deploy.sandbox.book import Leaf, Order, Proof
 from deploy.sandbox.caa import why_forbidden
@@ -10,6 +10,7 @@ from deploy.sandbox.dcv import RANDOM_VALUE_LIFE, Look, ProofLooker, give_fresh_
 from deploy.sandbox.following import leaf_order, signing_key
 from deploy.sandbox.mail_desk import MailDesk
 from deploy.sandbox.resolver import Resolver
+from deploy.sandbox.vetting import advance, is_done, needs_plan, plan
 from deploy.sandbox.world import World
 
 _LOOKS_AT_ONCE = 16
@@ -45,14 +46,32 @@ class IssuingDesk:
             for proof in order.proofs:
                 if proof.validated_at is None and order.major == "Pending":
                     await self._look(order, proof)
-        if order.major != "Pending" or any(proof.validated_at is None for proof in order.proofs):
+        if order.major != "Pending":
             return
         now = self._world.clock.now()
+        self._vet(order, now)
+        if any(proof.validated_at is None for proof in order.proofs):
+            return
         if order.proven_at is None:
             order.proven_at = now
             self._world.book.save(order, now)
-        if now >= order.proven_at + self._delay(order) and await self._is_permitted(order):
+        if now >= order.proven_at + self._delay(order) and is_done(order.vetting) and await self._is_permitted(order):
             self.issue(order)
+
+    def _vet(self, order: Order, now: datetime) -> None:
+        """Get on with the vetting of the order's organisation, beside all proofs of names."""
+        level, known = BY_CODE[order.product_code].level, self._world.vetted
+        if level == "DV":
+            return
+        changed = needs_plan(order.vetting, now)
+        if changed:
+            order.vetting = plan(level, now, is_vetted=known.is_vetted(order.organization, level, now))
+        if advance(order.vetting, now, self._world.switches.vetting_seconds):
+            changed = True
+            if is_done(order.vetting):
+                self._world.note_vetted(order, level)
+        if changed:
+            self._world.book.save(order, now)
 
     async def _is_permitted(self, order: Order) -> bool:
         """Ask the DNS for CAA records of every name; an order that they stop waits, and is told why."""
@@ -151,5 +170,4 @@ class IssuingDesk:
 
     def _delay(self, order: Order) -> timedelta:
         own = self._world.faults.seconds_of("issue_delay", order.ids)
-        vetting = 0.0 if BY_CODE[order.product_code].level == "DV" else self._world.switches.vetting_seconds
-        return timedelta(seconds=max(self._world.switches.issue_delay_seconds, own) + vetting)
+        return timedelta(seconds=max(self._world.switches.issue_delay_seconds, own))

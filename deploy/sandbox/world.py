@@ -17,6 +17,7 @@ from deploy.sandbox.mail import Approvals, Mailbox
 from deploy.sandbox.revocation import UNSPECIFIED, Revocation, reason_of
 from deploy.sandbox.settings import SandboxSettings, Switches
 from deploy.sandbox.state import Store
+from deploy.sandbox.vetting import VettedLevel, VettedOrganization, VettedOrganizations
 from deploy.sandbox.wire import Json
 from deploy.sandbox.zone import Zone
 
@@ -38,6 +39,7 @@ class World:
         ]
         self.mailbox = Mailbox(self.store)
         self.approvals = Approvals(self.store)
+        self.vetted = VettedOrganizations(self.store)
         self.address = ""
         """Where the sandbox is reached, without a trailing slash; known once it listens."""
         self.files = WebRoot(self.store, settings.web_folder)
@@ -107,6 +109,16 @@ class World:
         self.journal.note("certificate.revoked", f"certificate {number:X} revoked ({reason})")
         return True
 
+    def note_vetted(self, order: Order, level: VettedLevel) -> None:
+        """Remember that an order's organisation is through with its vetting."""
+        name, country = order.organization.get("OrganizationName", ""), order.organization.get("Country", "")
+        self.vetted.add(VettedOrganization(name=name, country=country, level=level, vetted_at=self.clock.now()))
+        self.journal.note(
+            "vetting.done",
+            f"organisation of order {order.seller_order_id} vetted ({level})",
+            order=order.seller_order_id,
+        )
+
     def cancel(self, order: Order, reason: str) -> None:
         """End an order; every leaf that was issued is revoked."""
         now = self.clock.now()
@@ -138,6 +150,7 @@ class World:
         self.files.clear()
         self.mailbox.clear()
         self.approvals.clear()
+        self.vetted.clear()
         for zone in self.zones:
             zone.clear()
         self.faults.clear()

@@ -88,21 +88,30 @@ def verify(box: Sandbox, chain: list[x509.Certificate], name: str, at: datetime 
     verifier.verify(chain[0], chain[1:])
 
 
-@pytest.mark.parametrize(
-    ("product", "kind", "allowed"),
-    [
-        ("positivessl", "DV", "cabf.serverauth.dv.common_name_attribute_present"),
-        ("sectigoovssl", "OV", "cabf.serverauth.ov.common_name_attribute_present"),
-        ("sectigoevssl", "EV", "cabf.ev_guidelines.common_name_attribute_present"),
-    ],
-)
-async def test_leaves_pass_the_linter(client: Client, tmp_path: Path, product: str, kind: str, allowed: str) -> None:
+ALLOWED = {
+    "DV": "cabf.serverauth.dv.common_name_attribute_present",
+    "OV": "cabf.serverauth.ov.common_name_attribute_present",
+    "EV": "cabf.ev_guidelines.common_name_attribute_present",
+}
+BY_LEVEL = {
+    "DV": ("positivessl", "digi_rapidssl"),
+    "OV": ("sectigoovssl", "digi_ssl_basic"),
+    "EV": ("sectigoevssl", "digi_ssl_ev_basic"),
+}
+
+
+async def test_leaves_of_every_brand_and_level_pass_the_linter(client: Client, tmp_path: Path) -> None:
     """That `.test` and loopback are no public names is the sandbox's point; besides, only the common name may be named."""
-    order = await client.issue(ProductCode=product, OrganizationInfo=ORGANIZATION)
-    leaf, _ = await download(client, order)
-    path = tmp_path / "leaf.pem"
-    path.write_bytes(leaf.public_bytes(Encoding.PEM))
-    assert await lint(path, kind) - {"cabf.internal_domain_name"} == {allowed}
+    kinds = [(product, kind) for kind, products in BY_LEVEL.items() for product in products]
+    paths = [tmp_path / f"{product}.pem" for product, _ in kinds]
+    for path, (product, _) in zip(paths, kinds, strict=True):
+        order = await client.issue(
+            ProductCode=product, OrganizationInfo=ORGANIZATION, SignatureHashAlgorithm="sha256", CustomOrderID=product
+        )
+        path.write_bytes((await download(client, order))[0].public_bytes(Encoding.PEM))
+    found = await asyncio.gather(*(lint(path, kind) for path, (_, kind) in zip(paths, kinds, strict=True)))
+    for codes, (product, kind) in zip(found, kinds, strict=True):
+        assert codes - {"cabf.internal_domain_name"} == {ALLOWED[kind]}, product
 
 
 async def lint(path: Path, kind: str) -> set[str]:
