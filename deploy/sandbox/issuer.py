@@ -63,9 +63,10 @@ class IssuingDesk:
         level, known = BY_CODE[order.product_code].level, self._world.vetted
         if level == "DV":
             return
+        is_known = order.tss_organization_id > 0 or known.is_vetted(order.organization, level, now)
         changed = needs_plan(order.vetting, now)
         if changed:
-            order.vetting = plan(level, now, is_vetted=known.is_vetted(order.organization, level, now))
+            order.vetting = plan(level, now, is_vetted=is_known)
         if advance(order.vetting, now, self._world.switches.vetting_seconds):
             changed = True
             if is_done(order.vetting):
