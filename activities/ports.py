@@ -147,11 +147,14 @@ class Seller(Protocol):
         """
         ...
 
-    async def revoke(self, seller_order_id: str, *, serial: str, reason: str, gate: SendGate) -> None:
+    async def revoke(self, seller_order_id: str, *, serial: str, reason: str, gate: SendGate) -> SellerOrder:
         """Ask for revocation of one certificate, once, without refund (API: order/certificaterevokerequest).
 
-        ``serial`` is upper-case hex. A return means that the request was taken; that it was done shows later, in the
-        status, the revocation list or OCSP.
+        ``serial`` is upper-case hex.
+
+        Returns:
+            The order as read back. The request was taken; that it was done shows later, in the status, the revocation
+            list or OCSP.
 
         Raises:
             NotSent, Refused, Ambiguous: as ``place``; ``revocation-refused``, ``revocation-outcome-unknown``.
@@ -186,7 +189,7 @@ class Seller(Protocol):
         The service answers *success* to what it does not understand, so only the order read back counts.
 
         Returns:
-            The order as read back, with the material of the new method.
+            The order as read back, showing the new method; its material may come later.
 
         Raises:
             Refused: ``change-refused``; ``change-not-taken`` when the order read back still shows the old method.

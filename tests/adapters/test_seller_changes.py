@@ -99,8 +99,9 @@ async def test_acts_that_never_left() -> None:
 
 @pytest.mark.parametrize("answer", [ACK, {"AuthResponse": ACK}])
 async def test_a_revocation_that_was_taken(answer: object) -> None:
-    http = CannedHttp(answer)
-    await client(http).revoke(NUMBER, serial="A1B2", reason="key\ncompromise", gate=Gate())
+    http = CannedHttp(answer, order())
+    seen = await client(http).revoke(NUMBER, serial="A1B2", reason="key\ncompromise", gate=Gate())
+    assert seen.seller_order_id == NUMBER
     sent = http.sent[0][1]
     assert (sent["SerialNumber"], sent["RevokeReason"], sent["RefundReason"]) == ("A1B2", *["key compromise"] * 2)
 
@@ -113,10 +114,22 @@ async def test_a_revocation_that_is_definitely_refused(number: str, code: str) -
     assert caught.value.code == (code or "revocation-refused")
 
 
-@pytest.mark.parametrize("answer", [LOST, {"isError": True, "Message": None}, {}, b"", [ACK], HttpAnswer(500, b"{}")])
-async def test_a_revocation_in_doubt(answer: object) -> None:
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (LOST,),
+        ({"isError": True, "Message": None},),
+        ({},),
+        (b"",),
+        ([ACK],),
+        (HttpAnswer(500, b"{}"),),
+        (ACK, error("Order not found")),
+        (ACK, AWAY),
+    ],
+)
+async def test_a_revocation_in_doubt(answers: tuple[object, ...]) -> None:
     with pytest.raises(Ambiguous) as caught:
-        await canned(answer).revoke(NUMBER, serial="A1", reason="r", gate=Gate())
+        await canned(*answers).revoke(NUMBER, serial="A1", reason="r", gate=Gate())
     assert caught.value.code == "revocation-outcome-unknown"
 
 

@@ -38,22 +38,26 @@ class SellerChanges(SellerLooks):
         )
         if _shows_reissue(told, reissue):
             return told
-        try:
-            seen = await self.find(seller_order_id=reissue.seller_order_id)
-        except EvercertError:
-            seen = None
+        seen = await self._seen_afterwards(reissue.seller_order_id)
         if seen is not None and _shows_reissue(seen, reissue):
             return seen
         raise self._answers.in_doubt(REISSUE, "the seller took it, and the order does not show it")
 
-    async def revoke(self, seller_order_id: str, *, serial: str, reason: str, gate: SendGate) -> None:
-        """Ask for revocation of one certificate, once."""
+    async def revoke(self, seller_order_id: str, *, serial: str, reason: str, gate: SendGate) -> SellerOrder:
+        """Ask for revocation of one certificate, once.
+
+        A bare acknowledgement names no order, and comes for unknown orders too: one that cannot be read back is doubt.
+        """
         must_be_order_id(seller_order_id)
         if not is_serial(serial):
             # Without a serial the service revokes whatever is current.
             raise InvariantBroken("look-up-without-id", "a certificate was to be revoked without its serial number")
         payload = self._with_auth(bodies.revocation(seller_order_id, serial, reason))
         await self._send_once(REVOCATION, payload, gate, lambda answer: self._told(REVOCATION, answer))
+        seen = await self._seen_afterwards(seller_order_id)
+        if seen is None:
+            raise self._answers.in_doubt(REVOCATION, "the seller took it, and the order cannot be read back")
+        return seen
 
     async def resend_approver_mail(self, seller_order_id: str, *, name: str = "") -> None:
         """Have the approver mail sent again; nothing can be read back, a mail leaves no trace in the order."""
@@ -87,6 +91,13 @@ class SellerChanges(SellerLooks):
         """Ask DigiCert to look for the proof of one name now; what it saw shows in the status."""
         fields = {**bodies.order_reference(must_be_order_id(seller_order_id)), "DomainName": name}
         await self._change("digicert/checkdcv", self._with_auth(fields))
+
+    async def _seen_afterwards(self, seller_order_id: str) -> SellerOrder | None:
+        """Return the order after an act was sent; whatever keeps it from being seen is no reason to fail otherwise."""
+        try:
+            return await self.find(seller_order_id=seller_order_id)
+        except EvercertError:
+            return None
 
     async def _read_back(self, seller_order_id: str) -> SellerOrder:
         order = await self.find(seller_order_id=seller_order_id)
