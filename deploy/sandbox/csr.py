@@ -60,6 +60,11 @@ def read_csr(text: str, brand: Brand, *, allow_bare_base64: bool = False) -> Sig
         raise RefusalError(Code.CSR_INVALID) from None
 
 
+def stored_csr(der: bytes) -> SigningRequest:
+    """A CSR that was taken before, from its DER bytes."""
+    return _checked(der)
+
+
 def _decode(text: str, *, allow_bare_base64: bool) -> bytes | None:
     if not text or len(text) > _BIGGEST_TEXT:
         return None

@@ -113,8 +113,8 @@ def query_orders(world: World, request: Members) -> list[Order]:
         order
         for order in seen
         if order is not None
-        and _within(order.placed_at, since, until)
-        and (not (expires_since or expires_until) or _within(_leaf_end(order), expires_since, expires_until))
+        and within(order.placed_at, since, until)
+        and (not (expires_since or expires_until) or within(_leaf_end(order), expires_since, expires_until))
         and (not domain or domain in order.names)
         and (product in {"", "0"} or product == order.product_code)
     ]
@@ -273,7 +273,8 @@ def _plain(members: dict[str, str]) -> dict[str, Json]:
     return dict(members)
 
 
-def _within(at: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+def within(at: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    """Whether an instant lies in a span with open ends."""
     return at is not None and (since is None or at >= since) and (until is None or at <= until)
 
 

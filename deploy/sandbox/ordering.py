@@ -1,20 +1,19 @@
-"""`order/neworder` and its dry run: from a request to a draft, from a draft to a sale."""
+"""From the body of a `neworder` to a checked draft; nothing is sold here."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import unquote
 
-from deploy.sandbox.book import Method, Order, Proof
+from deploy.sandbox.book import Method
 from deploy.sandbox.catalogue import BY_CODE, Price, Product
 from deploy.sandbox.csr import SigningRequest, read_csr
-from deploy.sandbox.dcv import make_proof
 from deploy.sandbox.names import approvers, checked_name, www_twin
+from deploy.sandbox.organizations import vetted
 from deploy.sandbox.refusals import Code, RefusalError
-from deploy.sandbox.rules import add_months
 from deploy.sandbox.wire import Members
 from deploy.sandbox.world import World
 
-_LONGEST_ID, _LONGEST_UNIQUE = 100, 20
+_LONGEST_UNIQUE = 20
 _ORGANIZATION_MEMBERS = ("OrganizationName", "Country")
 #: Upper bounds of what goes into a subject (X.520).
 _LONGEST_SUBJECT = {
@@ -24,7 +23,8 @@ _LONGEST_SUBJECT = {
     "Region": 128,
     "JurisdictionCountry": 2,
 }
-_KEYWORDS: dict[str, Method] = {
+#: What an item of ApproverEmail says instead of an address; the vendor's own words differ by brand, all are taken.
+KEYWORDS: dict[str, Method] = {
     "HTTP": "FILE",
     "HTTPS": "FILE",
     "EMAIL": "EMAIL",
@@ -46,6 +46,12 @@ class Draft:
     """Name, method and approver, for every name that needs a proof of its own."""
     unique_value: str
     reserved_sans: int
+    plain_names: int
+    wildcard_names: int
+    """Additional names that cost money, by kind."""
+    sans_bought: int
+    wildcards_bought: int
+    """The same with what is reserved or included in the price."""
     amount: Decimal
     organization: dict[str, str]
 
@@ -56,22 +62,19 @@ def draft_order(world: World, request: Members) -> Draft:
     Raises:
         RefusalError: Something is invalid, not sold or not allowed.
     """
-    product, price = _product(request)
-    csr = _csr(world, request, product)
+    product, price = known_product(request)
+    csr = request_csr(world, request, product, is_renewal=request.truth("isRenewalOrder"))
     first = checked_name(request.text("DomainName") or csr.common_name)
     sans = [name for name in dict.fromkeys(map(checked_name, request.texts("DNSNames"))) if name != first]
     free = _free_names(world, request, product, first)
-    paid = [name for name in sans if name not in free and not _is_free_twin(product, first, name)]
+    paid = [name for name in sans if name not in free and not is_free_twin(product, first, name)]
     reserved, reserved_wild = (max(request.number(k), 0) for k in ("ReserveSANCount", "WildcardReserveSANCount"))
     _check_names(product, first, paid)
-    wild = max(sum(name.startswith("*.") for name in paid), reserved_wild)
-    plain = max(sum(not name.startswith("*.") for name in paid), reserved)
+    wild_names = sum(name.startswith("*.") for name in paid)
+    wild, plain = max(wild_names, reserved_wild), max(len(paid) - wild_names, reserved)
     if paid and plain + wild > product.max_sans:
         raise RefusalError(Code.NAMES_NOT_SOLD, "More names than the product covers")
     extra = max(plain - product.included_sans, 0) if product.max_sans else 0
-    unique = request.text("CSRUniqueValue")
-    if len(unique) > _LONGEST_UNIQUE or not (unique == "" or (unique.isascii() and unique.isalnum())):
-        raise RefusalError(Code.PARAMETER, "CSRUniqueValue must be up to 20 letters and digits")
     ordered = [first, *sans]
     return Draft(
         product=product,
@@ -79,83 +82,24 @@ def draft_order(world: World, request: Members) -> Draft:
         csr=csr,
         names=list(dict.fromkeys([*ordered, *free])),
         free_names=[name for name in free if name not in ordered],
-        methods=_methods(world, request, product, ordered, free),
-        unique_value=unique,
+        methods=proof_methods(world, request, product, ordered, free),
+        unique_value=unique_value(request),
         reserved_sans=reserved,
+        plain_names=len(paid) - wild_names,
+        wildcard_names=wild_names,
+        sans_bought=max(plain, product.included_sans),
+        wildcards_bought=wild,
         amount=price.price + extra * price.per_san + (wild * price.per_wildcard_san if product.is_flex else 0),
         organization=_organization(request, product),
     )
 
 
-def place_order(world: World, request: Members) -> Order:
-    """Sell: check, then commit the order with its ledger line.
+def known_product(request: Members) -> tuple[Product, Price]:
+    """Product and price row of a request.
 
     Raises:
-        RefusalError: Nothing was sold.
+        RefusalError: The product or its term is not sold.
     """
-    draft = draft_order(world, request)
-    custom_id = request.text("CustomOrderID")
-    if len(custom_id) > _LONGEST_ID:
-        raise RefusalError(Code.PARAMETER, "CustomOrderID is too long")
-    known = world.book.by_custom_id(custom_id)
-    if known is not None and world.switches.duplicate_custom_order_id == "reject":
-        raise RefusalError(Code.DUPLICATE_CUSTOM_ORDER_ID)
-    if known is not None and world.switches.duplicate_custom_order_id == "return_existing":
-        return known
-    if world.book.spent + draft.amount > world.switches.account_credit:
-        raise RefusalError(Code.INSUFFICIENT_FUNDS)
-    order = _order(world, request, draft, custom_id)
-    sale = world.book.sell(order)
-    world.journal.note(
-        "order.sold",
-        f"sold {order.product_code} for {order.names[0]}, {order.months} months, {sale.amount} {sale.currency}: "
-        f"order {order.seller_order_id} ({custom_id or 'no id of the caller'})",
-        order=order.seller_order_id,
-        custom_order_id=custom_id,
-    )
-    return order
-
-
-def _order(world: World, request: Members, draft: Draft, custom_id: str) -> Order:
-    now = world.clock.now()
-    seller_id = str(world.next_number())
-    dice = world.dice(f"order {seller_id}")
-    proofs: list[Proof] = [
-        make_proof(name, method, draft.product.brand, draft.csr, draft.unique_value, dice, approver)
-        for name, method, approver in draft.methods
-    ]
-    return Order(
-        seller_order_id=seller_id,
-        partner_order_id=str(world.next_number()),
-        custom_order_id=custom_id,
-        vendor_order_id=str(world.next_number()),
-        token_id=f"T{seller_id}",
-        token_code=f"{dice.getrandbits(64):016x}",
-        product_code=draft.product.code,
-        months=draft.months,
-        server_count=request.number("ServerCount", 1),
-        names=draft.names,
-        free_names=draft.free_names,
-        reserved_sans=draft.reserved_sans,
-        csr_der_hex=draft.csr.der.hex(),
-        csr_sha256=draft.csr.sha256,
-        unique_value=draft.unique_value,
-        amount=draft.amount,
-        placed_at=now,
-        expires_at=add_months(now, draft.months),
-        updated_at=now,
-        web_server_type=request.text("WebServerType"),
-        signature_hash=request.text("SignatureHashAlgorithm"),
-        approver_email=request.text("ApproverEmail"),
-        admin_contact=request.plain("AdminContact"),
-        technical_contact=request.plain("TechnicalContact"),
-        organization=draft.organization,
-        proofs=proofs,
-        proof_visible_at=now + timedelta(seconds=world.switches.proof_delay_seconds),
-    )
-
-
-def _product(request: Members) -> tuple[Product, Price]:
     product = BY_CODE.get(request.text("ProductCode").lower())
     if product is None:
         raise RefusalError(Code.PRODUCT_UNKNOWN)
@@ -165,15 +109,39 @@ def _product(request: Members) -> tuple[Product, Price]:
     return product, price
 
 
-def _csr(world: World, request: Members, product: Product) -> SigningRequest:
-    hash_is_missing = not request.text("SignatureHashAlgorithm")
-    if product.brand == "digicert" and hash_is_missing and world.switches.missing_hash_digicert == "csr_invalid":
-        raise RefusalError(Code.CSR_INVALID)
-    lenient = world.switches.bare_base64_csr == "accept"
-    return read_csr(request.text("CSR"), product.brand, allow_bare_base64=lenient)
+def request_csr(
+    world: World, request: Members, product: Product, *, is_renewal: bool = False, needs_hash: bool = True
+) -> SigningRequest:
+    """The CSR of a request, as strictly as the switches say.
+
+    Raises:
+        RefusalError: It cannot be read, or a DigiCert order lacks the name of the hash.
+    """
+    switches, text = world.switches, request.text("CSR")
+    if product.brand == "digicert":
+        hash_is_missing = needs_hash and not request.text("SignatureHashAlgorithm")
+        if hash_is_missing and switches.missing_hash_digicert == "csr_invalid":
+            raise RefusalError(Code.CSR_INVALID)
+        if switches.raw_csr_digicert == "csr_invalid" and unquote(text) == text:
+            raise RefusalError(Code.CSR_INVALID)
+    lenient = {"accept", "accept_on_renewal"} if is_renewal else {"accept"}
+    return read_csr(text, product.brand, allow_bare_base64=switches.bare_base64_csr in lenient)
 
 
-def _is_free_twin(product: Product, first: str, name: str) -> bool:
+def unique_value(request: Members) -> str:
+    """The CSRUniqueValue of a request.
+
+    Raises:
+        RefusalError: It is no run of up to 20 letters and digits.
+    """
+    unique = request.text("CSRUniqueValue")
+    if len(unique) > _LONGEST_UNIQUE or not (unique == "" or (unique.isascii() and unique.isalnum())):
+        raise RefusalError(Code.PARAMETER, "CSRUniqueValue must be up to 20 letters and digits")
+    return unique
+
+
+def is_free_twin(product: Product, first: str, name: str) -> bool:
+    """Whether a product of one name covers this name besides the first at no cost."""
     return product.max_sans == 0 and name in {www_twin(first), first.removeprefix("*.")}
 
 
@@ -196,6 +164,9 @@ def _check_names(product: Product, first: str, paid: list[str]) -> None:
 
 
 def _organization(request: Members, product: Product) -> dict[str, str]:
+    number = request.number("TSSOrganizationId")
+    if number and product.brand == "digicert" and product.level != "DV":
+        return vetted(number)
     organization = request.plain("OrganizationInfo")
     organization.setdefault("City", organization.get("LocalityName", ""))
     if product.level == "DV":
@@ -212,34 +183,48 @@ def _organization(request: Members, product: Product) -> dict[str, str]:
     return organization
 
 
-def _methods(
+def proof_methods(
     world: World, request: Members, product: Product, ordered: list[str], free: list[str]
 ) -> list[tuple[str, Method, str]]:
-    """Method per name: an item of `ApproverEmail` for its name first, then the indicators, then e-mail."""
+    """Method per name: an item of `ApproverEmail` for its name first, then the indicators, then e-mail.
+
+    Raises:
+        RefusalError: A method or an approver is not allowed for its name.
+    """
     items = request.texts("ApproverEmail")
     default = _indicated(world, request, product)
     result: list[tuple[str, Method, str]] = []
     hosts = {name.removeprefix("*.") for name in ordered}
     for position, name in enumerate([*ordered, *(name for name in free if name not in hosts)]):
         item = items[min(position, len(items) - 1)] if items else ""
-        method = _KEYWORDS.get(item.upper()) or default
+        method = KEYWORDS.get(item.upper()) or default
         if method == "TXT":
-            method = _dns_method(world, product)
-        if method == "FILE" and name.startswith("*."):
-            raise RefusalError(Code.PROOF_METHOD_NOT_ALLOWED, "File authentication is not allowed for wildcard names")
-        if method == "EMAIL" and item.lower() not in approvers(name):
-            raise RefusalError(Code.APPROVER_NOT_ALLOWED)
+            method = dns_method(world, product)
+        check_method(name, method, item)
         result.append((name, method, item.lower() if method == "EMAIL" else ""))
     return result
 
 
+def check_method(name: str, method: Method, approver: str) -> None:
+    """Check that a name may be proven like this.
+
+    Raises:
+        RefusalError: It may not.
+    """
+    if method == "FILE" and name.startswith("*."):
+        raise RefusalError(Code.PROOF_METHOD_NOT_ALLOWED, "File authentication is not allowed for wildcard names")
+    if method == "EMAIL" and approver.lower() not in approvers(name):
+        raise RefusalError(Code.APPROVER_NOT_ALLOWED)
+
+
 def _indicated(world: World, request: Members, product: Product) -> Method:
     if request.truth("CNAMEAuthDVIndicator"):
-        return _dns_method(world, product)
+        return dns_method(world, product)
     if request.truth("FileAuthDVIndicator") or request.truth("HTTPSFileAuthDVIndicator"):
         return "FILE"
     return "EMAIL"
 
 
-def _dns_method(world: World, product: Product) -> Method:
+def dns_method(world: World, product: Product) -> Method:
+    """The record type behind DNS proofs of a brand."""
     return "CNAME" if product.brand == "sectigo" or world.switches.digicert_dns == "cname" else "TXT"

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import traceback
-from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from deploy.sandbox.callbacks import Callbacks
+from deploy.sandbox.calls import Answer, Call, Endpoint, Shape, referred_ids
 from deploy.sandbox.drops import DroppedConnection, PartialResponse
-from deploy.sandbox.endpoints import ENDPOINTS, Call, Endpoint, authenticate, referred_ids
+from deploy.sandbox.endpoints import ENDPOINTS, authenticate
 from deploy.sandbox.following import blank_answer
 from deploy.sandbox.refusals import Code, RefusalError
 from deploy.sandbox.wire import Json, Members
@@ -24,6 +25,7 @@ class SellerApi:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        world.book.status_changed = Callbacks(world).tell
 
     async def serve(self, request: Request) -> Response:
         """Answer one request, or do to it what a fault rule says."""
@@ -71,19 +73,29 @@ class SellerApi:
                 refusal = RefusalError(Code.INTERNAL)
         return self._world.switches.error_status, self._refused(endpoint, members, refusal), refusal
 
-    def _wrapped(self, endpoint: Endpoint, members: Members, content: dict[str, Json] | list[dict[str, Json]]) -> Json:
+    def _wrapped(self, endpoint: Endpoint, members: Members, content: Answer) -> Json:
         auth = self._auth(_auth_members(endpoint, members), None)
+        shape = endpoint.shape_by(self._world.switches)
         if isinstance(content, list):
             return [{"AuthResponse": auth, **row} for row in content]
-        if endpoint.shape == "flat":
-            return {**auth, "Message": ["Success"], **content}
+        if endpoint.claims_error(self._world.switches):
+            auth = {**auth, "isError": True, "Message": None}
+        if shape in {"flat", "both"}:
+            auth = {**auth, "Message": ["Success"]}
+        if shape == "flat":
+            return {**auth, **content}
+        if shape == "both":
+            return {**auth, "AuthResponse": auth, **content}
         return {"AuthResponse": auth, **content}
 
     def _refused(self, endpoint: Endpoint, members: Members, refusal: RefusalError) -> Json:
         auth = self._auth(_auth_members(endpoint, members), refusal)
-        match endpoint.shape:
+        shape: Shape = endpoint.shape_by(self._world.switches)
+        match shape:
             case "flat":
                 return auth
+            case "both":
+                return {**auth, "AuthResponse": auth}
             case "array":
                 return [{"AuthResponse": auth}]
             case "order":
@@ -158,10 +170,10 @@ def _parsed(body: bytes) -> tuple[Members, RefusalError | None]:
 
 
 def _auth_members(endpoint: Endpoint, members: Members) -> Members:
-    nested = members.raw.get("AuthRequest")
-    if endpoint.has_flat_credentials or not isinstance(nested, Mapping):
+    try:
+        return endpoint.auth_of(members)
+    except RefusalError:
         return members
-    return Members(nested)
 
 
 async def _body(request: Request) -> bytes:
