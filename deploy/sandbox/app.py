@@ -1,4 +1,4 @@
-"""The web side of the sandbox in one application: `/rest`, `/control`, `/pki`."""
+"""The web side of the sandbox in one application: `/rest`, `/control`, `/pki`, the page at `/` and `/approve`."""
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.applications import Starlette
@@ -11,12 +11,13 @@ from deploy.sandbox.control import ControlApi
 from deploy.sandbox.control_outside import OutsideControl
 from deploy.sandbox.issuer import IssuingDesk
 from deploy.sandbox.ocsp import OcspResponder
+from deploy.sandbox.page import Page
 from deploy.sandbox.rest import SellerApi
 from deploy.sandbox.world import World
 
 
 def build_app(world: World, desk: IssuingDesk) -> Starlette:
-    """Put the three parts together."""
+    """Put the parts together."""
 
     async def publish(request: Request) -> Response:
         return _pki_file(world, str(request.path_params["file"]))
@@ -26,6 +27,7 @@ def build_app(world: World, desk: IssuingDesk) -> Starlette:
             *ControlApi(world, desk).routes(),
             *OutsideControl(world).routes(),
             *ApprovalPages(world, desk).routes(),
+            *Page(world, desk).routes(),
             *OcspResponder(world).routes(),
             Route("/pki/{file}", publish, methods=["GET"]),
             Route("/rest/{path:path}", SellerApi(world).serve, methods=["GET", "POST"]),

@@ -165,10 +165,7 @@ class ControlApi:
         order = self._order(request)
         if order.major != "Pending":
             raise ControlError(409, "the order waits for no proof")
-        for proof in order.proofs:
-            if proof.validated_at is None:
-                proof.last_result = "approved by hand"
-                self._desk.accept(order, proof)
+        self._desk.accept_all(order)
         return JSONResponse(_summary(order))
 
     async def _dns(self, request: Request) -> Response:

@@ -140,6 +140,13 @@ class IssuingDesk:
             order=order.seller_order_id,
         )
 
+    def accept_all(self, order: Order) -> None:
+        """Take every name of a pending order as proven, on a person's word."""
+        for proof in order.proofs if order.major == "Pending" else ():
+            if proof.validated_at is None:
+                proof.last_result = "approved by hand"
+                self.accept(order, proof)
+
     def issue(self, order: Order) -> None:
         """Sign the leaf and make the order active."""
         now = self._world.clock.now()
