@@ -21,6 +21,7 @@ from deploy.sandbox.state import Store
 
 PROOF_FOLDER = "/.well-known/pki-validation/"
 _REDIRECTS = frozenset({301, 302, 307, 308})
+_WITHOUT_BODY = frozenset({204, 205, 304})
 _MOST_REDIRECTS = 10
 _LONGEST_PATH = 2000
 _BIGGEST_BODY = 4096
@@ -97,7 +98,8 @@ def web_app(root: WebRoot) -> Starlette:
             return PlainTextResponse("not found", status_code=404)
         if file.location:
             return RedirectResponse(file.location, status_code=file.status if file.status != 200 else 302)
-        return PlainTextResponse(file.content, status_code=file.status)
+        content = "" if file.status in _WITHOUT_BODY else file.content
+        return PlainTextResponse(content, status_code=file.status)
 
     return Starlette(routes=[Route("/{path:path}", serve, methods=["GET"])])
 
