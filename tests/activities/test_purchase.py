@@ -283,6 +283,14 @@ async def test_the_seller_away_means_wait_not_buy(desk: Desk) -> None:
     assert desk.shop.posts == 0
 
 
+async def test_a_spent_budget_of_calls_is_waited_for_before_anything_is_asked_or_sent(desk: Desk) -> None:
+    await desk.inventory.hold_account_until("sandbox", NOW + timedelta(seconds=20))
+    error = await refusal(desk)
+    assert (type(error), error.code, error.retry_after) == (NotYet, "rate-limited", timedelta(seconds=20))
+    assert (desk.shop.finds, desk.shop.posts, await desk.trail()) == (0, 0, [])
+    assert (await desk.buy_until_settled()).outcome == "placed"
+
+
 async def test_another_run_may_not_touch_the_purchase(desk: Desk) -> None:
     await desk.buy()
     stranger = desk.given.run.model_copy(update={"first_run_id": "run-2"})
