@@ -85,6 +85,7 @@ def check_now(call: Call, order: Order) -> None:
     for proof in proofs:
         proof.check_asked_at = call.world.clock.now()
     _save(call, order, f"check of order {order.seller_order_id} asked for")
+    call.world.desk_called.set()
 
 
 def show_domain(call: Call) -> dict[str, Json]:

@@ -1,6 +1,7 @@
 """The CA at work: looks for proofs on its own schedule and issues when all of an order's names are proven."""
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 
 from deploy.sandbox.book import Leaf, Order, Proof
@@ -28,9 +29,12 @@ class IssuingDesk:
         self._told: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Work in rounds until cancelled."""
+        """Work in rounds until cancelled: on a schedule, and when called."""
         while True:
-            await asyncio.sleep(self._world.settings.ca_poll_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._world.settings.ca_poll_seconds):
+                    await self._world.desk_called.wait()
+            self._world.desk_called.clear()
             await self.round()
 
     async def round(self) -> None:

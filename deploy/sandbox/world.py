@@ -1,5 +1,6 @@
 """Everything that one sandbox knows, in one place: what the seller, the CA, the DNS and the control API share."""
 
+import asyncio
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ class World:
         ]
         self.mailbox = Mailbox(self.store)
         self.approvals = Approvals(self.store)
+        self.desk_called = asyncio.Event()
+        """Set when somebody asks the CA to look at once; its next round clears it."""
         self.vetted = VettedOrganizations(self.store)
         self.address = ""
         """Where the sandbox is reached, without a trailing slash; known once it listens."""

@@ -165,3 +165,10 @@ async def test_a_txt_value_in_several_strings_counts(client: Client, box: Sandbo
     value = order["CNAMEAuthValue"]
     await add_record(box, owner, "TXT", f'"{value[:10]}" "{value[10:].upper()}"')
     assert (await states(client, order))[0] == "Active"
+
+
+async def test_a_check_on_demand_does_not_wait_for_the_schedule(client: Client) -> None:
+    order = await client.buy(**DIGICERT)
+    await client.publish_proofs(order)
+    await client.call("digicert/checkdcv", TheSSLStoreOrderID=order["TheSSLStoreOrderID"])
+    await client.until_active(order)
