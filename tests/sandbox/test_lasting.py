@@ -99,7 +99,7 @@ SCALARS = (
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(["12", "true", "%", "*.a.test"])
+    | st.sampled_from(["12", "true", "%", "*.a.test", "FILE", "EMAIL", "ApproverEmail", "www.example.test"])
 )
 VALUES = st.recursive(
     SCALARS,
@@ -107,6 +107,24 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 MEMBERS = (
+    "AddSAN",
+    "ApproverEmails",
+    "ApproverMethod",
+    "AuthRequest",
+    "DeleteSAN",
+    "DomainApproverList",
+    "DomainNames",
+    "EditSAN",
+    "ExtraSAN",
+    "ModifiedSinceDate",
+    "ReissueEmail",
+    "ResendEmail",
+    "ResendEmailType",
+    "RevokeReason",
+    "SerialNumber",
+    "TSSOrganizationId",
+    "Token",
+    "url",
     "AdminContact",
     "ApproverEmail",
     "CNAMEAuthDVIndicator",
@@ -138,20 +156,26 @@ async def quiet() -> AsyncIterator[Client]:
     """A client of a sandbox whose CA sleeps, for tests that pile up orders."""
     async with Sandbox(SandboxSettings(port=0, dns_port=0, ca_poll_seconds=3600)) as box:
         made = Client(box)
+        await made.buy(CustomOrderID="EC-issued", AdminContact={"Email": "hostmaster@example.test"})
+        await made.buy(CustomOrderID="EC-digicert", ProductCode="digi_ssl_dv_geotrust_flex")
+        await made.call("order/inviteorder", ProductCode="positivessl", ValidityPeriod=12, CustomOrderID="EC-invited")
+        box.desk.issue(next(order for order in box.state.book if order.custom_order_id == "EC-issued"))
         yield made
         await made.http.aclose()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     endpoint=st.sampled_from(sorted(ENDPOINTS)),
     changes=st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=4),
     product=st.sampled_from(["positivessl", "positivemdcssl", "digi_ssl_basic"]),
+    order=st.sampled_from(["EC-1", "EC-issued", "EC-digicert", "EC-invited"]),
 )
 async def test_no_member_of_any_kind_breaks_the_desk(
-    quiet: Client, endpoint: str, changes: dict[str, Any], product: str
+    quiet: Client, endpoint: str, changes: dict[str, Any], product: str, order: str
 ) -> None:
-    body = {"AuthRequest": quiet.auth, **quiet.auth, **quiet.order_body(ProductCode=product), **changes}
+    usual = quiet.order_body(ProductCode=product, CustomOrderID=order) | {"ReissueEmail": "hostmaster@example.test"}
+    body = {"AuthRequest": quiet.auth, **quiet.auth, **usual, **changes}
     answer = await quiet.http.post(f"{quiet.box.base_url}/{endpoint}", content=json.dumps(body))
     assert answer.status_code == 200
     assert "-99000" not in answer.text
