@@ -69,7 +69,7 @@ class SellerCalls:
                 await self._park(run.account, error)
             raise
         except Unavailable as error:
-            if error.retry_after is not None:
+            if error.code == "seller-throttled" and error.retry_after is not None:
                 pause = min(error.retry_after, _LONGEST_HOLD)
                 await self._inventory.hold_account_until(run.account, await self._clock.now() + pause)
             await self._view.look(run, f"could not look: {error.message}")
