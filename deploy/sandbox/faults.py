@@ -16,6 +16,9 @@ FaultName = Literal[
     "drop_after_sale",
     "reset_before_body",
     "truncated_json",
+    "null_message",
+    "throttled",
+    "duplicate_rows",
     "foreign_proof",
     "wrong_leaf",
     "status_lag",
@@ -29,8 +32,9 @@ _HOME: dict[str, str] = {
     "wrong_leaf": "order/download",
     "status_lag": "order/status",
     "query_lag": "order/query",
+    "duplicate_rows": "order/query",
 }
-_TIMED = {"delay", "answer_delay", "status_lag", "query_lag", "issue_delay", "refuse_connections"}
+_TIMED = {"delay", "answer_delay", "status_lag", "query_lag", "issue_delay", "refuse_connections", "throttled"}
 
 
 class Rule(BaseModel):
@@ -48,7 +52,7 @@ class Rule(BaseModel):
     probability: float = Field(default=1.0, ge=0, le=1)
     """Chance per matching call, from the sandbox's seeded dice."""
     seconds: float = Field(default=0.0, ge=0, le=31_536_000)
-    """`delay` (before the work), `answer_delay` (after it), `refuse_connections`: real seconds.
+    """`delay` (before the work), `answer_delay` (after it), `refuse_connections`, `throttled` (as Retry-After): real seconds.
 
     `status_lag`, `query_lag`, `issue_delay`: of the sandbox's clock."""
     name: str = ""

@@ -19,7 +19,10 @@ def products(call: Call) -> list[dict[str, Json]]:
 
 def orders(call: Call) -> list[dict[str, Json]]:
     """`order/query`: rows like `order/status`, without the orders' tokens."""
-    return [_row(call, order) for order in query_orders(call.world, call.request)]
+    rows = [_row(call, order) for order in query_orders(call.world, call.request)]
+    if rows and call.world.faults.strike("duplicate_rows", call.endpoint):
+        rows.insert(0, rows[-1])
+    return rows
 
 
 def modified_orders(call: Call) -> dict[str, Json]:

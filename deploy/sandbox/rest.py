@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import traceback
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +19,7 @@ from deploy.sandbox.world import World
 
 _BIGGEST_BODY = 1_000_000
 _BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_THROTTLED = "<html><head><title>429 Too Many Requests</title></head><body><h1>429 Too Many Requests</h1></body></html>"
 
 
 class SellerApi:
@@ -47,6 +49,9 @@ class SellerApi:
             return broken
         sales_before = len(self._world.book.sales)
         status, answer, refusal = self._answer(name, endpoint, members, unreadable)
+        if self._world.faults.strike("null_message", name, ids):
+            self._fault("null_message", name)
+            _blank_messages(answer)
         self._note(name, members, refusal, "refused" if refusal else "answered")
         sold = {sale.seller_order_id for sale in self._world.book.sales[sales_before:]}
         if held := self._world.faults.strike("answer_delay", name, ids | sold):
@@ -132,6 +137,9 @@ class SellerApi:
         if faults.strike("close_unanswered", name, ids):
             self._fault("close_unanswered", name)
             return DroppedConnection()
+        if rule := faults.strike("throttled", name, ids):
+            self._fault("throttled", name)
+            return HTMLResponse(_THROTTLED, status_code=429, headers={"Retry-After": str(math.ceil(rule.seconds))})
         if faults.strike("http_502", name, ids):
             self._fault("http_502", name)
             return HTMLResponse(_BAD_GATEWAY, status_code=502)
@@ -167,6 +175,15 @@ def _parsed(body: bytes) -> tuple[Members, RefusalError | None]:
         return Members.parse(body), None
     except RefusalError as refusal:
         return Members({}), refusal
+
+
+def _blank_messages(answer: Json) -> None:
+    """Put null in the place of every `Message`, as the real service was seen to do."""
+    for part in answer if isinstance(answer, list) else [answer]:
+        if isinstance(part, dict):
+            for envelope in (part, part.get("AuthResponse")):
+                if isinstance(envelope, dict) and "Message" in envelope:
+                    envelope["Message"] = None
 
 
 def _auth_members(endpoint: Endpoint, members: Members) -> Members:

@@ -207,3 +207,29 @@ def test_a_rule_names_one_order_and_wears_out() -> None:
 def test_senseless_rules_are_refused(rule: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Rule.model_validate(rule)
+
+
+async def test_no_message_where_one_is_expected(client: Client, box: Sandbox) -> None:
+    box.add_fault("null_message")
+    refused = await client.call("order/status", TheSSLStoreOrderID="1")
+    assert refused["AuthResponse"]["isError"] is True and refused["AuthResponse"]["Message"] is None
+    (row,) = await client.call("product/query", ProductCode="nonesuch")
+    assert row["AuthResponse"]["Message"] is None
+    flat = await client.call("order/resend", TheSSLStoreOrderID="1")
+    assert flat["isError"] is True and flat["Message"] is None
+
+
+async def test_throttling_says_for_how_long_and_does_nothing(client: Client, box: Sandbox) -> None:
+    box.add_fault("throttled", endpoint="order/neworder", seconds=2.5, times=1)
+    body = {"AuthRequest": client.auth, **client.order_body()}
+    answer = await client.http.post(f"{box.base_url}/order/neworder", json=body)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+    assert box.sales() == []
+    await client.buy()
+
+
+async def test_a_row_stands_twice_in_the_list(client: Client, box: Sandbox) -> None:
+    ids = [(await client.buy(CustomOrderID=f"EC-{number}"))["TheSSLStoreOrderID"] for number in range(2)]
+    box.add_fault("duplicate_rows", times=1)
+    assert [row["TheSSLStoreOrderID"] for row in await client.call("order/query")] == [ids[1], *ids]
+    assert len(await client.call("order/query")) == 2
