@@ -116,6 +116,7 @@ async def test_twice_take_over(lost_desk: Desk, runs: FakeRuns) -> None:
 
 async def test_of_two_that_take_over_at_once_one_wins(lost_desk: Desk, runs: FakeRuns) -> None:
     work = ownership(lost_desk, runs)
+    runs.alive = {successor(lost_desk, number).workflow_id for number in (1, 2)}
     first, second = (run(work.take_over, taking(lost_desk, number), attempt=2) for number in (1, 2))
     results = await asyncio.gather(first, second, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["NoneType", "Refused"]
