@@ -42,6 +42,7 @@ def main() -> int:
         dns_port=options.dns_port,
         web_port=options.web_port,
         smtp_port=options.smtp_port,
+        web_address=options.web_address,
         web_folder=options.web_folder,
         state_file=options.state,
         ca_poll_seconds=options.ca_poll_seconds,
@@ -127,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--web-port", type=int, help="web root with proof files; 8580 beside port 8560, else a free one"
     )
     parser.add_argument("--smtp-port", type=int, help="mail sink; 8525 beside port 8560, else a free one")
+    parser.add_argument("--web-address", type=_address, help="HOST:PORT where the CA fetches proof files instead")
     parser.add_argument(
         "--web-folder", type=Path, help="folder that the web root serves besides, <folder>/<name>/<path>"
     )
@@ -136,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=20261125, help="seed of tokens and fault probabilities")
     parser.add_argument("--log", choices=("text", "json", "none"), default="text", help="lines on standard output")
     return parser
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError("must be HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ class FileFetcher:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._base = f"http://{host}:{port}"
+        self._base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._http = httpx.AsyncClient(timeout=_FETCH_SECONDS, follow_redirects=False, trust_env=False)
 
     async def fetch(self, host: str, file_name: str, secret: str) -> Fetched:
