@@ -41,7 +41,7 @@ async def test_a_rejected_token_parks_the_account_until_it_is_good_again(healed:
         await house.issued(it)
         assert house.sales(it) == 1
     kinds = [event.kind for event in await house.client.inventory.audit(subject=ACCOUNT)]
-    assert kinds[-2:] == ["account.parked", "account.released"]
+    assert kinds[-3:] == ["account.parked", "account.calibrated", "account.released"]
 
 
 async def test_checking_a_token_that_is_still_bad_releases_nothing(healed: House) -> None:
