@@ -238,7 +238,8 @@ class Book:
             return
         before = self._views[order.seller_order_id][-1]
         order.updated_at = now
-        if order.custom_order_id:  # the token of an invited order may bring the id; a newer order of that id stays first
+        # The token of an invited order may bring the id; a newer order of that id stays first.
+        if order.custom_order_id:
             self._by_custom.setdefault(order.custom_order_id, order.seller_order_id)
         self._remember(order)
         self._store.put_all(("order", order.seller_order_id, order.model_dump_json()))
