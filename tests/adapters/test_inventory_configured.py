@@ -114,3 +114,21 @@ async def test_the_newest_catalogue_counts_and_prices_stay_exact(inventory: SqlI
         await inventory.save_products("sandbox", [new])
     assert await inventory.products("sandbox") == (other, new)
     assert await inventory.products("nobody") == ()
+
+
+async def test_what_was_learnt_of_the_seller_is_kept_and_told_once(inventory: SqlInventory) -> None:
+    record = ACCOUNT.model_copy(
+        update={"fallback_url": "https://eu.seller.example/rest", "calls_per_second": 7, "calls_burst": 9}
+    )
+    await inventory.add_account(record, b"", event("sandbox"))
+    assert await inventory.account("sandbox") == record
+    told = [event("sandbox", "account.calibrated", occasion) for occasion in ("1", "2", "3")]
+    assert await inventory.save_unknown_answer("sandbox", "v1 one", told[0]) is True
+    assert await inventory.save_unknown_answer("sandbox", "v1 one", told[1]) is False
+    assert await inventory.save_unknown_answer("sandbox", "v1 two", told[2]) is True
+    kept = await inventory.account("sandbox")
+    assert kept is not None and kept.unknown_answer == "v1 two" and kept.call_budget == (7, 9)
+    kinds = [entry.kind for entry in await inventory.audit(subject="sandbox")]
+    assert kinds == ["test.done", "account.calibrated", "account.calibrated"]
+    with pytest.raises(InvalidRequest, match="account-not-found"):
+        await inventory.save_unknown_answer("nobody", "v1", told[0])
