@@ -1,16 +1,16 @@
 """A worker that takes over a lost order after two seconds instead of five minutes; nothing else is different."""
 
 from datetime import timedelta
-from typing import Any
 
-from activities.ownership import Ownership
+from activities.ownership import Ownership, Runs
+from activities.ports import Clock, Inventory
 from starter.cli.main import entry
 
 _patient = Ownership.__init__
 
 
-def _hasty(self: Ownership, *args: Any) -> None:
-    _patient(self, *args, sure_after=timedelta(seconds=2))
+def _hasty(self: Ownership, inventory: Inventory, runs: Runs, clock: Clock) -> None:
+    _patient(self, inventory, runs, clock, timedelta(seconds=2))
 
 
 setattr(Ownership, "__init__", _hasty)  # noqa: B010 the only difference
