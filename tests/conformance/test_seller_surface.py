@@ -280,3 +280,37 @@ async def test_a_lost_answer_to_an_act_is_doubt(running: SellerWorld, endpoint: 
     }
     with pytest.raises(Ambiguous):
         await acts[endpoint]()
+
+
+@pytest.mark.parametrize("endpoint", READS)
+async def test_every_call_tells_how_long_the_seller_wants_peace(running: SellerWorld, endpoint: str) -> None:
+    await running.begin()
+    seller = running.seller()
+    number = (await seller.place(placement("positivessl", "COMODO", "EC-t"), OpenGate())).seller_order_id
+    await running.control("faults", {"fault": "throttled", "endpoint": endpoint, "seconds": 7, "times": 1})
+    with pytest.raises(Unavailable) as caught:
+        await READS[endpoint](seller, number)
+    assert (caught.value.code, caught.value.retry_after) == ("seller-throttled", timedelta(seconds=7))
+
+
+async def test_an_error_without_words_is_no_unknown_order_and_no_refusal(running: SellerWorld) -> None:
+    await running.begin()
+    seller = running.seller()
+    for endpoint in ("order/status", "order/neworder"):
+        await running.control("faults", {"fault": "null_message", "endpoint": endpoint})
+    with pytest.raises(Unavailable) as caught:
+        await seller.find(custom_order_id=NEVER)
+    assert caught.value.code == "seller-answer-changed"
+    with pytest.raises(Unavailable):
+        await seller.learn_unknown_answer()
+    with pytest.raises(Ambiguous):
+        await seller.place(placement("positivessl", "COMODO", "EC-n", months=7), OpenGate())
+
+
+async def test_rows_that_stand_twice_are_one_order_each(running: SellerWorld) -> None:
+    await running.begin()
+    seller = running.seller()
+    placed = await seller.place(placement("positivessl", "COMODO", "EC-d"), OpenGate())
+    await running.control("faults", {"fault": "duplicate_rows"})
+    listed = await seller.list_orders(since=_yesterday())
+    assert {order.seller_order_id for order in listed} == {placed.seller_order_id}
