@@ -1,6 +1,10 @@
-"""``evercert sandbox``: the outside world on loopback: seller, issuing CA, DNS."""
+"""``evercert sandbox``: the outside world on loopback: seller, issuing CA, DNS, web root, mail.
 
-import asyncio
+The sandbox is a program of its own that shares no code with Evercert; this command becomes it.
+"""
+
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,27 +12,29 @@ import typer
 
 from starter.cli.call import Call
 from starter.cli.flags import BASE
-from starter.cli.services import stopping
 from starter.cli.verb import noun, verb
 
 app = noun("The sandbox.")
+
+_Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 
 
 @verb(app, "sandbox", BASE)
 async def sandbox(
     call: Call,
-    port: Annotated[int, typer.Option("--port", help="Seller and control API; 0 takes a free port.")] = 8560,
-    dns_port: Annotated[int, typer.Option("--dns-port", help="Name server; 0 takes a free port.")] = 8553,
+    port: _Port = 8560,
+    dns_port: _Port = 8553,
+    web_port: _Port = 8580,
+    smtp_port: _Port = 8525,
     state: Annotated[Path | None, typer.Option("--state", help="File that survives a restart.")] = None,
 ) -> None:
-    """Run the sandbox seller, its CA and its DNS on loopback until Ctrl-C."""
-    from deploy.sandbox.server import Sandbox
-    from deploy.sandbox.settings import SandboxSettings
+    """Run the sandbox on loopback until Ctrl-C, with a live log of what happens in it."""
+    del call
+    os.execv(sys.executable, [sys.executable, *arguments(port, dns_port, web_port, smtp_port, state)])  # noqa: S606
 
-    async with Sandbox(SandboxSettings(port=port, dns_port=dns_port, state_file=state)) as box:
-        call.note(f"seller   {box.base_url}")
-        call.note(f"control  {box.control_url}")
-        call.note(f"dns      {box.dns_host}:{box.dns_port}, TSIG key {box.tsig_name}")
-        call.note("(Ctrl-C stops it)")
-        with stopping(asyncio.Event()) as stop:
-            await stop.wait()
+
+def arguments(port: int, dns_port: int, web_port: int, smtp_port: int, state: Path | None) -> list[str]:
+    """Return the command line of the sandbox's own program."""
+    ports = {"--port": port, "--dns-port": dns_port, "--web-port": web_port, "--smtp-port": smtp_port}
+    words = [word for name, number in ports.items() for word in (name, str(number))]
+    return ["-m", "deploy.sandbox", *words, *(["--state", str(state)] if state else [])]
