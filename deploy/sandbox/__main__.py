@@ -15,6 +15,10 @@ from deploy.sandbox.settings import SandboxSettings
 _TOLD = {
     "order.sold",
     "order.cancelled",
+    "order.changed",
+    "order.completed",
+    "order.reissued",
+    "callback.sent",
     "proof.seen",
     "certificate.issued",
     "refund.requested",

@@ -35,6 +35,8 @@ class Endpoint:
     shape: Shape | Callable[[Switches], Shape]
     credentials: Literal["wrapped", "flat", "either", "none"] = "wrapped"
     """Where the credentials stand: in `AuthRequest`, at the root, wherever they are, or nowhere."""
+    is_partner_only: bool = False
+    """Whether an order token is no credential here: it is good for its one order and not for the account."""
     claims_error: Callable[[Switches], bool] = lambda switches: False
     """Whether a success calls itself an error."""
 

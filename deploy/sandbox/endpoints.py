@@ -14,7 +14,7 @@ def authenticate(world: World, name: str, request: Members) -> Order | None:
     """Check the credentials of a call; the order of an order token, if it carries one.
 
     An order token wins over the partner's pair, also when both are there: otherwise a client that completes a paid
-    order would buy another one.
+    order would buy another one. Where the account itself is meant, a token counts for nothing.
 
     Raises:
         RefusalError: Unknown partner, token or order token.
@@ -24,7 +24,7 @@ def authenticate(world: World, name: str, request: Members) -> Order | None:
         return None
     auth = endpoint.auth_of(request)
     token = auth.text("Token") or "#!".join(filter(None, (auth.text("TokenID"), auth.text("TokenCode"))))
-    if token:
+    if token and not endpoint.is_partner_only:
         order = world.book.by_token(token)
         if order is None:
             raise RefusalError(Code.AUTHENTICATION)
@@ -51,11 +51,15 @@ ENDPOINTS: dict[str, Endpoint] = {
     "health/validate": Endpoint(account.say_well, "flat", "flat"),
     "health/validatetoken": Endpoint(account.show_token, "both", "either"),
     "user/accountdetail": Endpoint(
-        account.show_account, "object", "either", claims_error=lambda switches: switches.account_detail_is_error
+        account.show_account,
+        "object",
+        "either",
+        is_partner_only=True,
+        claims_error=lambda switches: switches.account_detail_is_error,
     ),
-    "setting/setordercallback": Endpoint(account.set_order_callback, "flat", "either"),
-    "setting/setpricecallback": Endpoint(account.set_price_callback, "flat", "either"),
-    "setting/cancelnotification": Endpoint(account.cancel_notification, "flat", "either"),
+    "setting/setordercallback": Endpoint(account.set_order_callback, "flat", "either", is_partner_only=True),
+    "setting/setpricecallback": Endpoint(account.set_price_callback, "flat", "either", is_partner_only=True),
+    "setting/cancelnotification": Endpoint(account.cancel_notification, "flat", "either", is_partner_only=True),
     "product/query": Endpoint(listing.products, "array"),
     "csr": Endpoint(reading.show_csr, "object"),
     "csr/decodecsr": Endpoint(reading.decode_csr, "object"),
@@ -68,8 +72,8 @@ ENDPOINTS: dict[str, Endpoint] = {
     "order/status": Endpoint(show_after(_look), "order"),
     "order/live-order-status": Endpoint(show_after(_look), "order"),
     "order/info": Endpoint(show_after(_look), "order"),
-    "order/query": Endpoint(listing.orders, "array"),
-    "order/getmodifiedorderssummary": Endpoint(listing.modified_orders, "object"),
+    "order/query": Endpoint(listing.orders, "array", is_partner_only=True),
+    "order/getmodifiedorderssummary": Endpoint(listing.modified_orders, "object", is_partner_only=True),
     "order/download": Endpoint(collecting.download, "object"),
     "order/downloadaszip": Endpoint(collecting.download_zip, "object"),
     "order/certificate/download": Endpoint(collecting.download_newer, "object"),
@@ -86,6 +90,6 @@ ENDPOINTS: dict[str, Endpoint] = {
     "digicert/checkdcv": Endpoint(acknowledge(changing.check_now), changing.change_envelope),
     "digicert/getdomaininfo": Endpoint(changing.show_domain, "object"),
     "digicert/domaininfo": Endpoint(changing.show_domain, "object"),
-    "digicert/organizationlist": Endpoint(organizations.list_organizations, "object", "either"),
-    "digicert/organizationinfo": Endpoint(organizations.show_organization, "object", "either"),
+    "digicert/organizationlist": Endpoint(organizations.list_organizations, "object", "either", is_partner_only=True),
+    "digicert/organizationinfo": Endpoint(organizations.show_organization, "object", "either", is_partner_only=True),
 }

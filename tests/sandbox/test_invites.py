@@ -135,3 +135,14 @@ async def test_raw_csrs_for_digicert_by_switch(client: Client, box: Sandbox) -> 
     encoded = body["CSR"].replace("\n", "%0A").replace(" ", "%20").replace("+", "%2B")
     assert (await client.call("order/neworder", **body | {"CSR": encoded}))["AuthResponse"]["isError"] is False
     await client.buy()
+
+
+async def test_an_order_token_is_no_key_to_the_account(client: Client, box: Sandbox) -> None:
+    order = await client.buy()
+    client.auth = {"PartnerCode": "", "AuthToken": "", "Token": order["Token"]}
+    assert refusal((await client.call("order/query"))[0]) == -9008
+    for endpoint in ("user/accountdetail", "order/getmodifiedorderssummary", "digicert/organizationlist"):
+        assert refusal(await client.call(endpoint)) == -9008, endpoint
+    assert (await client.call("setting/setordercallback", url="http://127.0.0.1:1/"))["isError"] is True
+    assert box.state.book.callback_url == ""
+    assert (await client.call("order/status"))["TheSSLStoreOrderID"] == order["TheSSLStoreOrderID"]
