@@ -6,12 +6,14 @@ from decimal import Decimal
 from deploy.sandbox.book import Leaf, Method, Order
 from deploy.sandbox.calls import Call
 from deploy.sandbox.catalogue import BY_CODE, Product
+from deploy.sandbox.csr import SigningRequest
 from deploy.sandbox.names import checked_name
 from deploy.sandbox.ordering import is_free_twin, proof_methods, request_csr, unique_value
 from deploy.sandbox.refusals import Code, RefusalError
 from deploy.sandbox.revocation import reason_of
 from deploy.sandbox.selling import check_bought, make_proofs
 from deploy.sandbox.wire import Members
+from deploy.sandbox.world import World
 
 _INDICATORS = ("CNAMEAuthDVIndicator", "FileAuthDVIndicator", "HTTPSFileAuthDVIndicator")
 
@@ -37,14 +39,19 @@ def reissue(call: Call, order: Order) -> None:
     unique = unique_value(request)
     methods = _methods(call, order, product, names)
     _pay(call, order, product, names)
-    proven = {proof.name: proof.validated_at for proof in order.proofs}
     order.earlier_leaves, order.leaf = order.leaves, None
     order.partner_order_id = str(world.next_number())
     order.names = [*names, *(name for name in order.free_names if name not in names)]
     order.csr_der_hex, order.csr_sha256, order.unique_value = csr.der.hex(), csr.sha256, unique
-    order.approver_email = ",".join(approver for _, _, approver in methods if approver)
     order.signature_hash = request.text("SignatureHashAlgorithm") or order.signature_hash
     order.web_server_type = request.text("WebServerType") or order.web_server_type
+    _begin(world, order, csr, methods)
+
+
+def _begin(world: World, order: Order, csr: SigningRequest, methods: list[tuple[str, Method, str]]) -> None:
+    """Let the CA work on the next leaf of an order: proofs first, fresh ones unless the switch says otherwise."""
+    proven = {proof.name: proof.validated_at for proof in order.proofs}
+    order.approver_email = ",".join(approver for _, _, approver in methods if approver)
     order.proofs = make_proofs(world, order, csr, methods, f"order {order.seller_order_id} {order.partner_order_id}")
     if world.switches.reissue_proof == "reused":
         for proof in order.proofs:
@@ -55,7 +62,7 @@ def reissue(call: Call, order: Order) -> None:
     world.book.save(order, now)
     world.journal.note(
         "order.reissued",
-        f"order {order.seller_order_id} is reissued for {', '.join(names)}: {order.partner_order_id}",
+        f"order {order.seller_order_id} is reissued for {', '.join(order.names)}: {order.partner_order_id}",
         order=order.seller_order_id,
     )
 
