@@ -52,7 +52,7 @@ class Checkout:
     def run(
         self, script: Path | str, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "RECORD": str(self.record), "FAILING": "", **(env or {})}
+        environment = {**os.environ, "RECORD": str(self.record), "FAILING": "", "EVERCERT_PHP_SDK": "", **(env or {})}
         command = [str(self.folder / script), *arguments]
         return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
 
@@ -136,7 +136,7 @@ def test_all_steps_run_in_order_with_a_line_each(checkout: Checkout) -> None:
         "lint-imports ",
         "python starter.server -m starter.server",
         "python tests.support.temporal -m tests.support.temporal",
-        "python pytest -m pytest -q -n 2 --dist loadfile tests",
+        "python pytest -m pytest -q -n 2 --dist loadfile -m not php tests",
     ]
     steps = [line.split(",")[0] for line in done.stderr.splitlines() if line.startswith("ok ")]
     assert [step.split()[1] for step in steps] == ["format", "lint", "types", "imports", "tests"]
@@ -161,7 +161,7 @@ def test_steps_can_be_called_singly_and_tests_chosen_by_name(checkout: Checkout)
     checkout.run("deploy/test", "tests", "-k", "one or two", env={"EVERCERT_TEST_WORKERS": "8"})
     assert [call for call in checkout.calls if "starter" not in call and "support" not in call] == [
         "ruff check .",
-        "python pytest -m pytest -q -n 8 --dist loadfile -k one or two tests",
+        "python pytest -m pytest -q -n 8 --dist loadfile -m not php -k one or two tests",
     ]
     assert checkout.run("deploy/test", "everything").returncode == 2
 
@@ -171,7 +171,7 @@ def test_tests_whose_server_cannot_be_had_are_left_out_and_listed(checkout: Chec
     done = checkout.run("deploy/test", "tests", env=broken)
     assert done.returncode == 0
     assert "left out:\n  tests marked server, because because of python starter.server" in done.stderr
-    assert checkout.calls[-1].endswith("-m not server tests")
+    assert checkout.calls[-1].endswith("-m not server and not php tests")
 
 
 def test_with_all_what_is_left_out_is_a_failure_unless_allowed(checkout: Checkout) -> None:
@@ -183,6 +183,22 @@ def test_with_all_what_is_left_out_is_a_failure_unless_allowed(checkout: Checkou
     allowed = checkout.run("deploy/test", "--all", "tests", env=broken | {"EVERCERT_WITHOUT": "server"})
     assert allowed.returncode == 0
     assert "left out:\n  tests marked server" in allowed.stderr
+
+
+def test_the_php_sdk_may_always_be_missing_and_is_used_where_it_is(checkout: Checkout, tmp_path: Path) -> None:
+    without = checkout.run("deploy/test", "--all", "tests")
+    assert without.returncode == 0
+    assert "left out:\n  tests marked php, because " in without.stderr
+    sdk, commands = tmp_path / "php sdk", tmp_path / "commands"
+    (sdk / "src").mkdir(parents=True)
+    (sdk / "src" / "sslstore.php").touch()
+    checkout.stand_in(commands / "php")
+    there = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "EVERCERT_PHP_SDK": str(sdk)}
+    assert "left out" not in checkout.run("deploy/test", "--all", "tests", env=there).stderr
+    assert checkout.calls[-1].endswith("--no-skip tests")
+    poor = checkout.run("deploy/test", "--all", "tests", env=there | {"FAILING": "php"})
+    assert poor.returncode == 0
+    assert "tests marked php, because" in poor.stderr and "there is no php with curl on PATH" in poor.stderr
 
 
 def path_without(folder: Path, *missing: str) -> str:
@@ -202,7 +218,7 @@ def test_a_build_machine_names_the_tools_that_it_may_not_install(checkout: Check
     done = checkout.run(".ci/run", env=poor)
     assert "LEFT OUT: mvn (Debian package maven), and with it the tests marked timeskip" in done.stderr
     assert done.returncode == 0
-    assert checkout.calls[-1].endswith("--no-skip -m not timeskip tests")
+    assert checkout.calls[-1].endswith("--no-skip -m not timeskip and not php tests")
 
     strict = checkout.run(".ci/run", env=poor | {"EVERCERT_CI_STRICT": "1"})
     assert strict.returncode == 1
