@@ -45,10 +45,6 @@ _ENDS = {"term-over": OrderState.EXPIRED, "purchase-abandoned": OrderState.ABAND
 _PATIENCE_WHEN_REFUSED = timedelta(seconds=15)
 
 
-def _has_failed(check: "asyncio.Task[CheckResult]") -> bool:
-    return check.done() and (check.cancelled() or check.exception() is not None)
-
-
 @workflow.defn(name="IssueCertificate")
 class IssueCertificate(Buying, Proving):
     """One order. The story is told by :meth:`_story`; what people may do meanwhile is inherited."""
@@ -238,9 +234,12 @@ class IssueCertificate(Buying, Proving):
         return await self._joined([asyncio.create_task(check) for check in checks])
 
     async def _joined(self, checks: "list[asyncio.Task[CheckResult]]") -> list[CheckResult]:
-        """Await all checks; a request that is refused anyway does not wait for a seller or name server that is away."""
-        await workflow.wait_condition(lambda: checks[0].done() or any(_has_failed(check) for check in checks))
-        if checks[0].done() and not _has_failed(checks[0]) and checks[0].result().findings:
+        """Await all checks; a request that is refused anyway does not wait for a seller or name server that is away.
+
+        The first one opens the order's row: whatever another one meets has to be shown there, so it comes first.
+        """
+        await workflow.wait_condition(checks[0].done)
+        if checks[0].result().findings:
             try:
                 await workflow.wait_condition(
                     lambda: all(check.done() for check in checks),

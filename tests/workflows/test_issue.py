@@ -17,7 +17,7 @@ from activities.messages import AwaitResult, Collected, Finding, ProofToPublish,
 from domain.errors import Refused
 from domain.seller import ProofRecord, SellerState
 from tests.workflows.conftest import REQUEST, Start
-from tests.workflows.world import ACTIVE, PENDING, PROOF, Script, World, not_yet
+from tests.workflows.world import ACTIVE, PENDING, PROOF, Script, World, not_yet, not_yet_for_a_moment
 from workflows import options
 
 pytestmark = pytest.mark.timeskip
@@ -302,3 +302,20 @@ async def test_a_long_history_is_continued_without_buying_again(start: Start, mo
     result = await handle.result()
     assert result["state"] == "issued"
     assert world.purchases.calls > 1  # asked again in each run, answered from the row
+
+
+async def test_a_parked_account_is_shown_even_where_the_row_is_opened_late(start: Start) -> None:
+    """The seller's no may come before the row of the order is there to show it."""
+    world = World(checking=Script([not_yet_for_a_moment(), None]), accounts=Script([None]))
+    calls: list[int] = []
+
+    async def parked_at_first(given: Any) -> Any:
+        calls.append(len(world.notes))
+        if len(calls) == 1:
+            raise Refused("account-parked", "the account is parked")
+        return await World.check_offer(world, given)
+
+    world.check_offer = activity.defn(name="check_offer")(parked_at_first)  # type: ignore[method-assign]
+    assert (await (await start(world)).result())["state"] == "issued"
+    assert world.checks_when_noted[0] == 2
+    assert (world.notes[0].waiting_for, world.notes[0].code) == ("account", "account-parked")

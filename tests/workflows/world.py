@@ -109,6 +109,7 @@ class World(
     takeovers: Script = field(default_factory=lambda: Script([None]))
     accounts: Script = field(default_factory=lambda: Script([None]))
     notes: list[StateNote] = field(default_factory=list)
+    checks_when_noted: list[int] = field(default_factory=list)
     withdrawn: int = 0
 
     def all(self) -> Sequence[Callable[..., Any]]:
@@ -224,6 +225,7 @@ class World(
     @activity.defn(name="note_state")
     async def note_state(self, note: StateNote) -> None:
         self.notes.append(note)
+        self.checks_when_noted.append(self.checking.calls)
 
     def states(self) -> list[str]:
         """Return the states that were noted, in order."""
@@ -233,3 +235,8 @@ class World(
 def not_yet() -> EvercertError:
     """Return what a poll raises while nothing has changed: next look in four hours."""
     return NotYet("issuance-pending", "the seller still shows Pending", retry_after=timedelta(hours=4))
+
+
+def not_yet_for_a_moment() -> EvercertError:
+    """Return a failure whose retry comes at once: the activity ends later than its neighbours."""
+    return NotYet("issuance-pending", "not at the first try", retry_after=timedelta(milliseconds=200))
