@@ -64,7 +64,7 @@ async def test_no_master_key(house: House, copy: Path) -> None:
     (copy / "master.key").unlink()
     said = await start(house, copy)
     assert said.code == 6
-    told(said, "master-key-missing", "check the setting")
+    told(said, "master-key-missing", "evercert init")
 
 
 async def test_no_inventory(house: House, copy: Path) -> None:
