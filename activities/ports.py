@@ -62,6 +62,40 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class MethodChoice:
+    """How one name of an order shall be proved; the address counts for approver mail alone."""
+
+    name: str
+    method: ProofMethod
+    approver_email: str = ""
+
+
+@dataclass(frozen=True)
+class DomainValidation:
+    """One validation that DigiCert holds for a name, in its own words."""
+
+    kind: str
+    status: str
+    dcv_status: str
+
+
+@dataclass(frozen=True)
+class DomainInfo:
+    """DigiCert's view of one name, in its own words; without record values, file contents and other tokens."""
+
+    name: str
+    methods: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    validations: tuple[DomainValidation, ...] = ()
+
+
+class ListedOrganization(SellerOrganization):
+    """An organisation as the list shows it: ``country`` is ISO 3166 alpha-2, or verbatim and flagged as unknown."""
+
+    has_unknown_country: bool = False
+
+
 class Seller(Protocol):
     """One account at the seller. Reads may be repeated at will; ``place`` may not.
 
@@ -201,7 +235,50 @@ class Seller(Protocol):
         """Ask DigiCert to look for the proof of one name now (API: digicert/checkdcv). Raises ``change-refused``."""
         ...
 
+    async def set_methods(self, seller_order_id: str, choices: Sequence[MethodChoice]) -> SellerOrder:
+        """Choose the method for each of several names of a DigiCert order (API: digicert/setapprovermethod).
+
+        Returns:
+            The order as read back, showing every chosen method.
+
+        Raises:
+            Refused, NotYet: as ``change_method``; ``change-not-taken`` when one name still shows another method.
+        """
+        ...
+
+    async def set_callback(self, url: str) -> None:
+        """Have changes of any order posted to an address; empty ends it. For administrators alone: it is the account's.
+
+        Repeating is harmless (API: setting/setordercallback, setting/cancelnotification).
+
+        Raises:
+            Refused: ``callback-url-refused``, with nothing sent, unless it is HTTPS to a public host, or loopback for a
+                sandbox account; ``change-refused``.
+        """
+        ...
+
     # further reads
+    async def check_csr(
+        self, product: str, csr: str, months: int, *, server_count: int = 1, server_type: str = "Other"
+    ) -> None:
+        """Let the seller check a CSR (PEM) for a product and term; neither names nor proof (API: order/validate).
+
+        Raises:
+            Refused: ``csr-refused``, ``order-parameters-refused``.
+        """
+        ...
+
+    async def refund_status(self, seller_order_id: str) -> SellerOrder | None:
+        """Return the order with the state of its refund request, or None and errors as ``find`` (API: order/refundstatus).
+
+        A denied request looks like a pending one.
+        """
+        ...
+
+    async def domain_info(self, seller_order_id: str, name: str) -> DomainInfo:
+        """Return DigiCert's view of one name of an order (API: digicert/getdomaininfo)."""
+        ...
+
     async def approver_list(self, product: str, name: str, *, seller_order_id: str = "") -> tuple[str, ...]:
         """Return the addresses that may approve one name, lower case, in the seller's order (API: order/approverlist)."""
         ...
@@ -218,7 +295,7 @@ class Seller(Protocol):
         """Return balance and name of the account (API: user/accountdetail, which calls success an error)."""
         ...
 
-    async def organizations(self) -> tuple[SellerOrganization, ...]:
+    async def organizations(self) -> tuple[ListedOrganization, ...]:
         """Return the organisations on file, not only active ones (API: digicert/organizationlist)."""
         ...
 

@@ -293,6 +293,9 @@ CODES: dict[str, CodeFacts] = {
     "change-not-taken": _clash(
         "the seller said yes to a change, and the order does not show it", "settle it with the seller"
     ),
+    "callback-url-refused": _asked(
+        "the seller must not post call-backs to that address", "an HTTPS address of a public host"
+    ),
     "csr-refused": _asked("the seller cannot read the certificate request", "make a new request"),
     "activity-timed-out": CodeFacts(
         "a step took longer than it may", "evercert doctor", Exit.ENGINE, retryable=True, spent=Spent.NOT_KNOWN

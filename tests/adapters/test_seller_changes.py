@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from activities.adapters.http import HttpAnswer, HttpFault
+from activities.ports import MethodChoice
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused, Unavailable
 from domain.inventory import Environment
 from domain.seller import FileProof, ProofMethod, Reissue, SellerOrder, SellerState
@@ -298,3 +299,63 @@ async def test_files_of_an_order() -> None:
     long = order(AuthFileName="AB.txt", AuthFileContent="x" * 20_000)
     seen = await canned(long).find(seller_order_id=NUMBER)
     assert seen is not None and seen.file_proofs == ()
+
+
+async def test_methods_of_several_names_count_only_when_the_order_shows_each() -> None:
+    by_file = [MethodChoice("www.shop.test", ProofMethod.FILE)]
+    http = CannedHttp(ACK, shows(**FILE))
+    assert (await client(http).set_methods(NUMBER, by_file)).file_proofs
+    (url, sent), *_ = http.sent
+    assert url.endswith("/digicert/setapprovermethod")
+    assert sent["DomainApproverList"] == [
+        {"DomainName": "www.shop.test", "ApproverMethod": "FILE", "ApproverEmail": ""}
+    ]
+    with pytest.raises(Refused) as caught:
+        await canned(ACK, order()).set_methods(NUMBER, by_file)
+    assert caught.value.code == "change-not-taken"
+    both = [*by_file, MethodChoice("b.shop.test", ProofMethod.FILE)]
+    with pytest.raises(NotYet):
+        await canned(ACK, shows(**FILE)).set_methods(NUMBER, both)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment"),
+    [
+        ("https://hooks.shop.test/x", Environment.LIVE),
+        ("https://hooks.shop.test:8443/x?y=1", Environment.SANDBOX),
+        ("http://127.0.0.1:9000/x", Environment.SANDBOX),
+        ("http://localhost/x", Environment.SANDBOX),
+        ("https://[::1]/x", Environment.SANDBOX),
+    ],
+)
+async def test_call_backs_that_may_be_set(url: str, environment: Environment) -> None:
+    http = CannedHttp(ACK)
+    await client(http, environment).set_callback(url)
+    assert http.sent[0][0].endswith("/setting/setordercallback") and http.sent[0][1]["url"] == url
+    await client(http, environment).set_callback("")
+    assert http.sent[1][0].endswith("/setting/cancelnotification")
+
+
+@pytest.mark.parametrize(
+    ("url", "environment"),
+    [
+        ("http://hooks.shop.test/x", Environment.SANDBOX),
+        ("http://127.0.0.1/x", Environment.LIVE),
+        ("https://localhost/x", Environment.LIVE),
+        ("https://localhost./x", Environment.LIVE),
+        ("https://10.0.0.1/x", Environment.SANDBOX),
+        ("https://169.254.169.254/x", Environment.LIVE),
+        ("https://intranet/x", Environment.LIVE),
+        ("https://user:word@hooks.shop.test/x", Environment.LIVE),
+        ("https://hooks.shop.test:99999/x", Environment.LIVE),
+        ("https://[x/", Environment.LIVE),
+        ("ftp://127.0.0.1/x", Environment.SANDBOX),
+        ("https://hooks.shop.test/\n", Environment.LIVE),
+        ("nonsense", Environment.SANDBOX),
+    ],
+)
+async def test_call_backs_that_are_refused_before_anything_is_sent(url: str, environment: Environment) -> None:
+    http = CannedHttp(ACK)
+    with pytest.raises(Refused) as caught:
+        await client(http, environment).set_callback(url)
+    assert caught.value.code == "callback-url-refused" and not http.sent

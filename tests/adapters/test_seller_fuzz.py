@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from activities.adapters.http import HttpAnswer
 from activities.adapters.seller import SellerClient
+from activities.ports import MethodChoice
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused, Unavailable
 from domain.seller import ProofMethod, SellerOrder, SellerState
 from tests.adapters.raw_server import Gate
@@ -48,6 +49,12 @@ CALLS: dict[str, Call] = {
     "organizations": lambda it: it.organizations(),
     "modified_since": lambda it: it.modified_since(NOW),
     "live_status": lambda it: it.live_status(NUMBER),
+    "refund_status": lambda it: it.refund_status(NUMBER),
+    "domain_info": lambda it: it.domain_info(NUMBER, "www.shop.test"),
+    "check_csr": lambda it: it.check_csr("positivessl", CSR, 12),
+    "set_methods": lambda it: it.set_methods(NUMBER, [MethodChoice("www.shop.test", ProofMethod.FILE)]),
+    "set_callback": lambda it: it.set_callback("https://hooks.shop.test/seller"),
+    "end_callback": lambda it: it.set_callback(""),
 }
 ACTS: dict[str, Call] = {
     "place": lambda it: it.place(PLACEMENT, Gate()),
@@ -70,6 +77,11 @@ ANSWERS: tuple[Any, ...] = (
     {"isError": False, "Message": ["Success"]},
     {"AuthResponse": GOOD, "ApproverEmailList": ["admin@shop.test"], "Agreement": "yes", "DomainName": "www.shop.test"},
     {"AuthResponse": {"isError": True}, "PartnerCode": "12345678", "AccountBalance": "1.00"},
+    {
+        "AuthResponse": GOOD,
+        "dcvDetails": {"dcvMethod": "dns"},
+        "validations": [{"type": "dv", "dcv_status": "pending"}],
+    },
     {"AuthResponse": GOOD, "OrganizationList": [{"TSSOrganizationId": 1}], "Orders": [order()], "TotalOrders": 1},
 )
 
@@ -152,7 +164,7 @@ def test_reads_and_changes_raise_nothing_but_our_errors(name: str, given_answers
         assert isinstance(result, Unavailable | Refused | NotYet) and not isinstance(result, NotSent | InvariantBroken)
 
 
-@pytest.mark.parametrize("name", ["find", "find_by_number", "live_status"])
+@pytest.mark.parametrize("name", ["find", "find_by_number", "live_status", "refund_status"])
 @pytest.mark.parametrize("learnt", [False, True])
 @settings(max_examples=120, deadline=None)
 @given(given_answers=answers)
@@ -207,5 +219,6 @@ def test_what_was_sent_is_done_refused_or_in_doubt_and_never_known_without_a_rea
 
 def test_every_call_of_the_port_is_fed() -> None:
     calls = {it for it in dir(SellerClient) if not it.startswith("_")}
-    fed = {it.replace("one_product", "products").replace("find_by_number", "find") for it in CALLS | ACTS}
+    again = {"one_product": "products", "find_by_number": "find", "end_callback": "set_callback"}
+    fed = {again.get(it, it) for it in CALLS | ACTS}
     assert calls - fed == {"change_method"} and {"change_to_file", "change_to_mail"} <= fed

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from activities.adapters.http import HttpAnswer, HttpFault
+from activities.ports import DomainInfo, DomainValidation, ListedOrganization
 from domain.errors import EvercertError, Refused, Unavailable
-from domain.seller import ModifiedOrder, Money, SellerOrganization, SellerState
+from domain.seller import ModifiedOrder, Money, SellerState
 from tests.adapters.seller_support import CSR, NOW, TOKEN, CannedHttp, canned, client, error, order, with_status
 
 GOOD = {"isError": False, "Message": []}
@@ -109,15 +110,21 @@ async def test_organisations() -> None:
     rows = [
         {"TSSOrganizationId": "54321", "Name": "Shop Ltd", "City": "Town", "Country": "us", "Status": "Active"},
         {"TSSOrganizationId": 2, "Name": "Old Ltd", "Country": "United States", "Status": "inactive"},
+        {"TSSOrganizationId": 3, "Name": "Far Ltd", "Country": "Ruritania"},
+        {"TSSOrganizationId": 4, "Name": "Dry Ltd", "Country": "the U.K."},
+        {"TSSOrganizationId": 5, "Name": "Nowhere Ltd", "Country": None},
         {"TSSOrganizationId": None, "Name": "None"},
         None,
     ]
     http = CannedHttp(good(OrganizationList=rows))
     assert await client(http).organizations() == (
-        SellerOrganization(
+        ListedOrganization(
             organization_id=54321, name="Shop Ltd", city="Town", country="US", status="Active", is_active=True
         ),
-        SellerOrganization(organization_id=2, name="Old Ltd", country="United States", status="inactive"),
+        ListedOrganization(organization_id=2, name="Old Ltd", country="US", status="inactive"),
+        ListedOrganization(organization_id=3, name="Far Ltd", country="Ruritania", has_unknown_country=True),
+        ListedOrganization(organization_id=4, name="Dry Ltd", country="GB"),
+        ListedOrganization(organization_id=5, name="Nowhere Ltd"),
     )
     sent = http.sent[0][1]
     assert sent["AuthToken"] == sent["AuthRequest"]["AuthToken"] == TOKEN
@@ -197,7 +204,82 @@ async def test_no_read_takes_a_failure_for_an_answer(answer: object) -> None:
         seller.organizations(),
         seller.modified_since(NOW),
         seller.live_status("1"),
+        seller.refund_status("1"),
+        seller.domain_info("1", "a.test"),
+        seller.check_csr("p", CSR, 12),
     ):
         with pytest.raises(EvercertError) as caught:
             await ask
         assert TOKEN not in repr(caught.value) + str(caught.value.why)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("The CSR cannot be decoded!", "csr-refused"),
+        ("ErrorCode:-9009|Message:x", "csr-refused"),
+        ("ErrorCode:-99004|Message:x", "order-parameters-refused"),
+        ("never seen before", "order-parameters-refused"),
+        ("-9008 Token/Authentication Failure", "auth-rejected"),
+    ],
+)
+async def test_the_light_check_says_what_is_wrong(words: str, code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        await canned(error(words)).check_csr("positivessl", CSR, 12)
+    assert caught.value.code == code
+
+
+async def test_the_light_check_sends_what_it_checks() -> None:
+    http = CannedHttp(good(DomainName="www.shop.test"))
+    await client(http).check_csr("positivessl", CSR, 12, server_count=2)
+    (url, sent), *_ = http.sent
+    assert url.endswith("/order/validate") and "%0A" in sent["CSR"]
+    assert (sent["ValidityPeriod"], sent["ServerCount"], sent["WebServerType"]) == (12, 2, "Other")
+
+
+async def test_the_state_of_a_refund() -> None:
+    http = CannedHttp(order(RefundRequestID="77", isRefundApproved="true"))
+    seen = await client(http).refund_status("9912345")
+    assert seen is not None and (seen.refund_request_id, seen.is_refund_approved) == ("77", True)
+    assert http.sent[0][0].endswith("/order/refundstatus")
+    assert await canned(error("Order not found")).refund_status("9912345") is None
+    with pytest.raises(Unavailable):
+        await canned(order(TheSSLStoreOrderID="1")).refund_status("9912345")
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+async def test_a_name_as_digicert_sees_it(as_list: bool) -> None:
+    details = {
+        "DomainName": "WWW.shop.test",
+        "dcvMethod": "dns-cname",
+        "dcvStatus": "pending",
+        "DNSEntry": "s3cret.dcv.test",
+    }
+    answer = good(
+        dcvDetails=[details] if as_list else details,
+        validations=[{"type": "dv", "status": "active", "dcv_status": "complete", "token": "s3cret"}, None],
+    )
+    info = await canned(answer).domain_info("9912345", "www.shop.test")
+    assert info == DomainInfo(
+        "www.shop.test", ("dns-cname",), ("pending",), (DomainValidation("dv", "active", "complete"),)
+    )
+    assert "s3cret" not in repr(info)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [good(), good(dcvDetails=None, validations=None), good(dcvDetails={"DomainName": "b.test", "dcvMethod": "dns"})],
+)
+async def test_no_view_of_a_name(answer: object) -> None:
+    with pytest.raises(Unavailable) as caught:
+        await canned(answer).domain_info("9912345", "www.shop.test")
+    assert caught.value.code == "seller-answer-changed"
+
+
+@pytest.mark.parametrize("number", [["9912345"], {"id": "9912345"}, " "])
+async def test_a_number_that_cannot_be_read_is_no_unknown_order(number: object) -> None:
+    seller = canned(good(TheSSLStoreOrderID=number))
+    for look in (seller.find(seller_order_id="9912345"), seller.refund_status("9912345")):
+        with pytest.raises(Unavailable) as caught:
+            await look
+        assert caught.value.code == "seller-answer-changed"

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from activities.adapters.seller import SellerClient
+from activities.ports import MethodChoice
 from deploy.sandbox.settings import Switches
 from domain.errors import Ambiguous, EvercertError, NotYet, Refused, Unavailable
 from domain.seller import Placement, ProofMethod, Reissue, SellerOrder, SellerState
@@ -97,6 +98,11 @@ async def reads_about_no_order(seller: SellerClient, world: SellerWorld) -> None
         await seller.decode_csr(
             "positivessl", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
         )
+    await seller.check_csr("positivessl", request, 12)
+    with pytest.raises(Refused):
+        await seller.check_csr("positivessl", request, 7)
+    await seller.set_callback("http://127.0.0.1:9/nobody-listens")
+    await seller.set_callback("")
     detail = await seller.account_detail()
     assert detail.partner_code == "12345678" and detail.balance is not None
     organizations = await seller.organizations()
@@ -148,7 +154,18 @@ async def changes_of_a_pending_order(
         await seller.resend_approver_mail(number, name=NAME)
     if vendor == "DIGICERT":
         await seller.check_dcv(number, name=NAME)
+        info = await seller.domain_info(number, NAME)
+        assert info.methods and info.validations
+        with suppress(NotYet):  # where the material comes later
+            await seller.set_methods(number, [MethodChoice(NAME, ProofMethod.CNAME)])
+        await world.advance(3600)
+        shown = await seller.find(seller_order_id=number)
+        assert shown is not None and any(it.name == NAME for it in shown.proof_records)
     else:
+        with pytest.raises((Refused, Unavailable)):
+            await seller.set_methods(number, [MethodChoice(NAME, ProofMethod.CNAME)])
+        with pytest.raises((Refused, Unavailable)):
+            await seller.domain_info(number, NAME)
         with pytest.raises((Refused, Unavailable)):
             await seller.check_dcv(number, name=NAME)
     with pytest.raises(NotYet):
@@ -216,6 +233,8 @@ async def reissue_revoke_refund(
     with suppress(Refused, Ambiguous):  # a cancelled order is refunded no more
         refunded = await seller.request_refund(number, reason="ordered by mistake", gate=OpenGate())
         assert refunded.refund_request_id
+        told = await seller.refund_status(number)
+        assert told is not None and told.refund_request_id == refunded.refund_request_id
 
 
 def _yesterday() -> datetime:
@@ -232,6 +251,8 @@ READS: dict[str, Callable[[SellerClient, str], Awaitable[object]]] = {
     "digicert/organizationlist": lambda it, _: it.organizations(),
     "order/getmodifiedorderssummary": lambda it, _: it.modified_since(_yesterday()),
     "order/query": lambda it, _: it.list_orders(since=_yesterday()),
+    "order/validate": lambda it, _: it.check_csr("positivessl", csr(), 12),
+    "order/refundstatus": lambda it, number: it.refund_status(number),
     "order/status": lambda it, number: it.find(seller_order_id=number),
     "order/changeapprovermethod": lambda it, number: it.change_method(number, name=NAME, method=ProofMethod.FILE),
     "order/validateorderparameters": lambda it, _: it.validate(placement("positivessl", "COMODO", "EC-v")),

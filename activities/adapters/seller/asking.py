@@ -4,6 +4,7 @@ from datetime import datetime
 
 from activities.adapters.seller import body as bodies
 from activities.adapters.seller import reading
+from activities.adapters.seller.countries import country_code
 from activities.adapters.seller.credential import bounded
 from activities.adapters.seller.errors import Meaning
 from activities.adapters.seller.line import SellerLine
@@ -18,7 +19,8 @@ from activities.adapters.seller.wire import (
     OrganizationListWire,
     OrganizationWire,
 )
-from domain.seller import AccountDetail, CsrFacts, ModifiedOrders, SellerOrganization
+from activities.ports import ListedOrganization
+from domain.seller import AccountDetail, CsrFacts, ModifiedOrders
 
 _NOT_APPROVERS = frozenset({"support@geotrust.com", "support_preprod@geotrust.com"})
 _LONGEST_DIGEST = 64
@@ -73,6 +75,25 @@ class SellerReads(SellerLine):
             has_bad_extensions=wire.has_bad_extensions,
         )
 
+    async def check_csr(
+        self, product: str, csr: str, months: int, *, server_count: int = 1, server_type: str = "Other"
+    ) -> None:
+        """Let the seller check a CSR for a product and term; what it decodes from it is not looked at."""
+        fields = bodies.light_check(
+            product,
+            csr,
+            months,
+            server_count=server_count,
+            server_type=server_type,
+            encoding=self._account.csr_encoding,
+        )
+        envelope = await self._ask("order/validate", self._with_auth(fields))
+        if envelope.is_error:
+            error = self._answers.error(envelope)
+            is_about_csr = error.says_csr or error.meaning is Meaning.VENDOR
+            raise (self._answers.refusal_of_csr if is_about_csr else self._answers.refusal_of_parameters)(error)
+        self._answers.expect_success(envelope)
+
     async def account_detail(self) -> AccountDetail:
         """Return the account; what it holds tells success from error, since ``isError`` is true either way here."""
         envelope = await self._ask("user/accountdetail", bodies.flat_auth(self._credential))
@@ -90,7 +111,7 @@ class SellerReads(SellerLine):
             allows_credit=wire.allow_credit,
         )
 
-    async def organizations(self) -> tuple[SellerOrganization, ...]:
+    async def organizations(self) -> tuple[ListedOrganization, ...]:
         """Return the organisations on file; entries without a number cannot be ordered for and are left out."""
         envelope = await self._ask("digicert/organizationlist", self._organizations_body())
         self._answers.expect_success(envelope)
@@ -122,12 +143,14 @@ def _digest(text: str, length: int) -> str:
     return word if len(word) == length and set(word) <= set("0123456789abcdef") else ""
 
 
-def _organization(wire: OrganizationWire) -> SellerOrganization:
-    return SellerOrganization(
+def _organization(wire: OrganizationWire) -> ListedOrganization:
+    country = country_code(wire.country)
+    return ListedOrganization(
         organization_id=wire.tss_organization_id,
         name=bounded(wire.name),
         city=bounded(wire.city),
-        country=wire.country.upper()[:2] if len(wire.country) == 2 else bounded(wire.country),
+        country=country or bounded(wire.country),
         status=bounded(wire.status),
         is_active=wire.status.strip().casefold() == "active",
+        has_unknown_country=bool(wire.country) and country is None,
     )

@@ -1,11 +1,12 @@
 """Writing strictly: the bodies that are sent, with exact spellings and proper types."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
 from activities.adapters.seller.credential import Credential, bounded
+from activities.ports import MethodChoice
 from domain.names import bare, base_domain
 from domain.seller import Placement, ProofMethod, Reissue
 
@@ -108,6 +109,14 @@ def method_change(seller_order_id: str, name: str, method: ProofMethod, email: s
     return {**fields, "ApproverEmail": email}
 
 
+def method_choices(seller_order_id: str, choices: Sequence[MethodChoice]) -> Body:
+    """Return the members that set a method for each of several names; the element's shape is a likely one."""
+    rows = [
+        {"DomainName": it.name, "ApproverMethod": it.method.value, "ApproverEmail": it.approver_email} for it in choices
+    ]
+    return {**order_reference(seller_order_id), "DomainApproverList": rows}
+
+
 def modified_orders(since: datetime, page: int) -> Body:
     """Return the members of one page of changed orders; two public clients name the instant differently, so both are sent."""
     return {
@@ -125,6 +134,12 @@ def agreement(product: str, months: int, server_count: int) -> Body:
 def csr_check(product: str, csr: str, encoding: str) -> Body:
     """Return the members that ask how a CSR is read."""
     return {"ProductCode": product, "CSR": _csr(csr, encoding)}
+
+
+def light_check(product: str, csr: str, months: int, *, server_count: int, server_type: str, encoding: str) -> Body:
+    """Return the members of the light check of a CSR for a product and term."""
+    term = {"ValidityPeriod": months, "ServerCount": server_count, "WebServerType": server_type}
+    return {**csr_check(product, csr, encoding), **term}
 
 
 def new_order(placement: Placement, *, contact_email: str, csr_encoding: str) -> Body:

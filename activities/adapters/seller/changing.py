@@ -3,16 +3,22 @@
 The service is known to answer *success* to what it did not understand, so an acknowledgement alone proves nothing.
 """
 
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 from activities.adapters.http import HttpAnswer
 from activities.adapters.seller import body as bodies
 from activities.adapters.seller.answers import REISSUE, REVOCATION
 from activities.adapters.seller.line import must_be_order_id
 from activities.adapters.seller.looking import SellerLooks
 from activities.adapters.seller.translate import is_serial, order_of
-from activities.ports import SendGate
+from activities.ports import MethodChoice, SendGate
 from domain.errors import EvercertError, InvariantBroken, NotYet, Refused, Unavailable
+from domain.inventory import Environment
 from domain.seller import ProofMethod, Reissue, SellerOrder, SellerState
 
+_LONGEST_URL = 2000
 _METHOD_WORDS = {
     "EMAIL": ProofMethod.EMAIL,
     "FILE": ProofMethod.FILE,
@@ -80,17 +86,25 @@ class SellerChanges(SellerLooks):
         fields = bodies.method_change(must_be_order_id(seller_order_id), name, method, approver_email)
         await self._change("order/changeapprovermethod", self._with_auth(fields))
         order = await self._read_back(seller_order_id)
-        shown = _methods_shown(order, name)
-        if shown - {method} or (method is ProofMethod.EMAIL and not _mail_goes_to(order, name, approver_email)):
-            raise _not_taken("the seller said yes, and the order still shows another method for the name")
-        if method not in shown:
-            raise NotYet("dcv-details-pending", "the seller does not show yet what the new method asks for")
-        return order
+        return _showing(order, (MethodChoice(name, method, approver_email),))
+
+    async def set_methods(self, seller_order_id: str, choices: Sequence[MethodChoice]) -> SellerOrder:
+        """Set DigiCert's method for each of several names and look what the order shows for every one."""
+        fields = bodies.method_choices(must_be_order_id(seller_order_id), choices)
+        await self._change("digicert/setapprovermethod", self._with_auth(fields))
+        return _showing(await self._read_back(seller_order_id), choices)
 
     async def check_dcv(self, seller_order_id: str, *, name: str) -> None:
         """Ask DigiCert to look for the proof of one name now; what it saw shows in the status."""
         fields = {**bodies.order_reference(must_be_order_id(seller_order_id)), "DomainName": name}
         await self._change("digicert/checkdcv", self._with_auth(fields))
+
+    async def set_callback(self, url: str) -> None:
+        """Set or end the call-backs of the whole account; nothing can be read back of it."""
+        if url:
+            _must_be_callback(url, self._account.environment)
+        endpoint = "setting/setordercallback" if url else "setting/cancelnotification"
+        await self._change(endpoint, self._with_auth({"url": url}))
 
     async def _seen_afterwards(self, seller_order_id: str) -> SellerOrder | None:
         """Return the order after an act was sent; whatever keeps it from being seen is no reason to fail otherwise."""
@@ -123,6 +137,50 @@ def _has_approver(order: SellerOrder, name: str, email: str) -> bool:
     if len(shown) == len(order.names) and name in order.names:
         return shown[order.names.index(name)] == wanted
     return wanted in shown
+
+
+def _showing(order: SellerOrder, choices: Sequence[MethodChoice]) -> SellerOrder:
+    """Return the order if it shows each chosen method; one that shows another counts before one that shows none yet."""
+    shown = [(choice, _methods_shown(order, choice.name)) for choice in choices]
+    for choice, methods in shown:
+        is_mail = choice.method is ProofMethod.EMAIL
+        if methods - {choice.method} or (is_mail and not _mail_goes_to(order, choice.name, choice.approver_email)):
+            raise _not_taken("the seller said yes, and the order still shows another method for the name")
+    if any(choice.method not in methods for choice, methods in shown):
+        raise NotYet("dcv-details-pending", "the seller does not show yet what the new method asks for")
+    return order
+
+
+def _must_be_callback(url: str, environment: Environment) -> None:
+    """Raise for an address that the seller shall not call: HTTPS to a public host, for a sandbox account loopback too."""
+    if not _is_callback(url, is_sandbox=environment is Environment.SANDBOX):
+        raise Refused(
+            "callback-url-refused",
+            "call-backs go to an HTTPS address of a public host, or to loopback for a sandbox account",
+            next_step="Name another address.",
+        )
+
+
+def _is_callback(url: str, *, is_sandbox: bool) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.port != 0 and not parts.username and not parts.password and not parts.fragment
+    except ValueError:
+        return False
+    host = (parts.hostname or "").rstrip(".")
+    is_plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _LONGEST_URL
+    if not (host and is_usable and is_plain):
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        is_loopback = host == "localhost" or host.endswith(".localhost")
+        is_public = "." in host and not is_loopback
+    else:
+        is_loopback, is_public = address.is_loopback, address.is_global
+    if is_loopback:
+        return is_sandbox and parts.scheme in ("http", "https")
+    return is_public and parts.scheme == "https"
 
 
 def _mail_goes_to(order: SellerOrder, name: str, email: str) -> bool:

@@ -6,7 +6,7 @@ tokens (``Token``, ``TokenID``, ``TokenCode``), product logins and enrolment lin
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from activities.adapters.seller import reading
 
@@ -22,6 +22,10 @@ def _object(value: object) -> object:
 
 def _objects(value: object) -> object:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _one_or_more(value: object) -> object:
+    return _objects([value] if isinstance(value, dict) else value)
 
 
 def _objects_or_none(value: object) -> object:
@@ -179,6 +183,29 @@ class OrganizationListWire(Wire):
     """Answer of digicert/organizationlist."""
 
     organization_list: Annotated[tuple[OrganizationWire, ...], BeforeValidator(_objects)] = ()
+
+
+class DomainDetailWire(Wire):
+    """``dcvDetails`` of one name; record values and file contents are not read."""
+
+    domain_name: Text = ""
+    dcv_method: Text = ""
+    dcv_status: Text = ""
+
+
+class DomainValidationWire(Wire):
+    """One element of ``validations``, whose members are spelled with underscores."""
+
+    type: Text = ""
+    status: Text = ""
+    dcv_status: Text = Field(default="", validation_alias=AliasChoices("dcv_status", "dcvstatus"))
+
+
+class DomainInfoWire(Wire):
+    """Answer of digicert/getdomaininfo; nobody recorded whether the details are an object or a list."""
+
+    dcv_details: Annotated[tuple[DomainDetailWire, ...], BeforeValidator(_one_or_more)] = ()
+    validations: Annotated[tuple[DomainValidationWire, ...], BeforeValidator(_one_or_more)] = ()
 
 
 class ModifiedOrderWire(Wire):
