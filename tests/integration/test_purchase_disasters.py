@@ -49,7 +49,8 @@ async def test_reset_to_every_event_sells_nothing_again(house: House) -> None:
 @pytest.mark.parametrize("door", ["update", "native"])
 async def test_cancel_while_the_purchase_is_in_flight_asks_the_money_back(healed: House, door: str) -> None:
     house, name = healed, f"{door}.flight.example.test"
-    await house.fault("answer_delay", endpoint="order/neworder", seconds=4, times=1)
+    await house.fault("answer_delay", endpoint="order/neworder", seconds=12, times=1)
+    await house.fault("issue_delay", seconds=3600)  # however long a command takes to start, it comes in time
     started = await house.order(name)
     await until_true(lambda: _sold(house, started))
     if door == "update":
