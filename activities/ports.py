@@ -291,6 +291,10 @@ class Seller(Protocol):
         """Return how the seller reads a CSR (PEM). Raises ``Refused('csr-refused')`` (API: csr)."""
         ...
 
+    async def service_status(self) -> None:
+        """Ask whether the service is up, without a credential. Raises ``Unavailable`` when it does not say so."""
+        ...
+
     async def account_detail(self) -> AccountDetail:
         """Return balance and name of the account (API: user/accountdetail, which calls success an error)."""
         ...

@@ -28,6 +28,7 @@ _JSON_HEADERS = {
     "Accept-Encoding": "identity",  # an answer that unpacks to gigabytes is no answer
     "User-Agent": "evercert/0.1",
 }
+_GET_HEADERS = {name: text for name, text in _JSON_HEADERS.items() if name != "Content-Type"}
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,25 @@ class HttpClient:
             raise result  # outside of any except block: the library's exception must not hang on as context
         return result
 
+    async def get(self, url: str) -> HttpAnswer:
+        """Get once, without a body and without credentials; may be repeated at will.
+
+        Raises:
+            HttpFault: there is no answer; ``began`` says nothing here, since nothing was to be sent.
+        """
+        silence, connect = self._read_seconds, self._connect_seconds
+        limits = httpx.Timeout(connect=connect, read=silence, write=silence, pool=connect)
+        request = self._pool.build_request("GET", url, headers=_GET_HEADERS, timeout=limits)
+        result: HttpAnswer | HttpFault
+        try:
+            async with asyncio.timeout(connect + 2 * silence):
+                result = await _read(await self._pool.send(request, stream=True))
+        except Exception as error:  # noqa: BLE001 told by its kind; its text may quote anything
+            result = HttpFault(_reason(error, began=True), began=True)
+        if isinstance(result, HttpFault):
+            raise result
+        return result
+
     async def close(self) -> None:
         """Close all kept connections."""
         await self._pool.aclose()
@@ -177,9 +197,15 @@ async def _exchange(
         timeout=limits,
     )
     response = await client.send(request, stream=True)
+    if not body.began:
+        await response.aclose()
+        return HttpFault("the peer answered before the request was sent", began=False)
+    return await _read(response)
+
+
+async def _read(response: httpx.Response) -> "HttpAnswer | HttpFault":
+    """Read an answer whole, within bounds, and let go of its connection."""
     try:
-        if not body.began:
-            return HttpFault("the peer answered before the request was sent", began=False)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             return HttpFault("the answer is packed in a way that was not asked for", began=True)
         content = bytearray()

@@ -122,6 +122,9 @@ class CannedHttp(HttpClient):
         self.answers = [_answer(item, status) for item in answers]
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
+    async def get(self, url: str) -> HttpAnswer:
+        return await self.post_json(url, {})
+
     async def post_json(
         self,
         url: str,

@@ -45,6 +45,7 @@ CALLS: dict[str, Call] = {
     "approver_list": lambda it: it.approver_list("positivessl", "www.shop.test"),
     "agreement": lambda it: it.agreement("positivessl", 12),
     "decode_csr": lambda it: it.decode_csr("positivessl", CSR),
+    "service_status": lambda it: it.service_status(),
     "account_detail": lambda it: it.account_detail(),
     "organizations": lambda it: it.organizations(),
     "modified_since": lambda it: it.modified_since(NOW),

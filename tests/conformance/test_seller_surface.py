@@ -103,6 +103,8 @@ async def reads_about_no_order(seller: SellerClient, world: SellerWorld) -> None
         await seller.check_csr("positivessl", request, 7)
     await seller.set_callback("http://127.0.0.1:9/nobody-listens")
     await seller.set_callback("")
+    await seller.service_status()
+    await world.seller(token="wrong").service_status()  # it needs no credential
     detail = await seller.account_detail()
     assert detail.partner_code == "12345678" and detail.balance is not None
     organizations = await seller.organizations()

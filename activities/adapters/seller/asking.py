@@ -94,6 +94,12 @@ class SellerReads(SellerLine):
             raise (self._answers.refusal_of_csr if is_about_csr else self._answers.refusal_of_parameters)(error)
         self._answers.expect_success(envelope)
 
+    async def service_status(self) -> None:
+        """Ask ``health/status``, which needs no credential: the service is up when this returns."""
+        envelope = await self._get("health/status")
+        if envelope.is_error is not False:
+            raise self._answers.changed("does not say that the service is up")
+
     async def account_detail(self) -> AccountDetail:
         """Return the account; what it holds tells success from error, since ``isError`` is true either way here."""
         envelope = await self._ask("user/accountdetail", bodies.flat_auth(self._credential))

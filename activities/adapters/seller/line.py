@@ -57,6 +57,17 @@ class SellerLine:
             raise self._answers.unreachable(answer.why)
         return self._answers.read(answer)
 
+    async def _get(self, endpoint: str) -> Envelope:
+        """Ask what needs neither credential nor body; raises ``Unavailable`` when there is no readable answer."""
+        fault: HttpFault | None = None
+        try:
+            answer = await self._http.get(_url(self._account.base_url, endpoint))
+        except HttpFault as error:
+            fault = error
+        if fault is not None:
+            raise self._answers.unreachable(fault.why)
+        return self._answers.read(answer)
+
     async def _change(self, endpoint: str, payload: bodies.Body) -> None:
         """Make a call that changes something for free and may be repeated; at the account's own address alone.
 
