@@ -42,6 +42,9 @@ async def add(
     fallback_url: Annotated[
         str, typer.Option("--fallback-url", help="Second address, for reads when the first cannot be connected to.")
     ] = "",
+    csr_encoding: Annotated[
+        Literal["percent", "raw"], typer.Option("--csr-encoding", help="How a CSR is written into a request.")
+    ] = "percent",
     force: Annotated[bool, typer.Option("--force", help="Save although the seller cannot be reached.")] = False,
 ) -> Answer:
     """Add a seller account; its token is verified and its answers learnt first, then it is sealed."""
@@ -53,7 +56,7 @@ async def add(
     from starter.cli.secret_input import read_secret
 
     token = read_secret(call, "token", from_stdin=token_stdin, variable=token_env)
-    record = record.model_copy(update={"fallback_url": fallback_url.rstrip("/")})
+    record = record.model_copy(update={"fallback_url": fallback_url.rstrip("/"), "csr_encoding": csr_encoding})
     record = await _verified(call, record, token, force=force)
     async with call.adapters() as adapters:
         from starter.cli.events import event

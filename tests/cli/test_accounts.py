@@ -91,6 +91,12 @@ def test_a_name_is_taken_once_and_has_a_shape(evercert: Evercert, world: World) 
     assert told.error["code"] == "input-invalid"
 
 
+def test_how_csrs_are_written_is_a_setting(evercert: Evercert, world: World) -> None:
+    assert add(evercert, "--csr-encoding", "base64").code == 2
+    assert add(evercert, "--csr-encoding", "raw").code == 0
+    assert world.inventory.held_accounts["main"].csr_encoding == "raw"
+
+
 def test_partner_id_is_another_spelling(evercert: Evercert, world: World) -> None:
     argv = [it.replace("--partner-code", "--partner-id") for it in ADD]
     assert evercert(*argv, "live", "--token-stdin", stdin=TOKEN).code == 0

@@ -93,25 +93,31 @@ ALLOWED = {
     "OV": "cabf.serverauth.ov.common_name_attribute_present",
     "EV": "cabf.ev_guidelines.common_name_attribute_present",
 }
-BY_LEVEL = {
-    "DV": ("positivessl", "digi_rapidssl"),
-    "OV": ("sectigoovssl", "digi_ssl_basic"),
-    "EV": ("sectigoevssl", "digi_ssl_ev_basic"),
-}
+LEVELS = {"isDVProduct": "DV", "isOVProduct": "OV", "isEVProduct": "EV"}
 
 
-async def test_leaves_of_every_brand_and_level_pass_the_linter(client: Client, tmp_path: Path) -> None:
+async def test_leaves_of_every_product_pass_the_linter(client: Client, tmp_path: Path) -> None:
     """That `.test` and loopback are no public names is the sandbox's point; besides, only the common name may be named."""
-    kinds = [(product, kind) for kind, products in BY_LEVEL.items() for product in products]
-    paths = [tmp_path / f"{product}.pem" for product, _ in kinds]
-    for path, (product, _) in zip(paths, kinds, strict=True):
+    products = await client.call("product/query", ProductCode="", ProductType=0)
+    assert len(products) >= 60
+    leaves: list[tuple[Path, str]] = []
+    for number, product in enumerate(products):
+        kind = next(level for flag, level in LEVELS.items() if product[flag])
+        code = product["ProductCode"]
+        name = f"p{number}.example.test"
         order = await client.issue(
-            ProductCode=product, OrganizationInfo=ORGANIZATION, SignatureHashAlgorithm="sha256", CustomOrderID=product
+            f"*.{name}" if product["isWildcard"] else name,
+            ProductCode=code,
+            OrganizationInfo=ORGANIZATION,
+            SignatureHashAlgorithm="sha256",
+            CustomOrderID=code,
+            ValidityPeriod=product["PricingInfo"][0]["NumberOfMonths"],
         )
+        path = tmp_path / f"{code}.pem"
         path.write_bytes((await download(client, order))[0].public_bytes(Encoding.PEM))
-    found = await lint(*((path, kind) for path, (_, kind) in zip(paths, kinds, strict=True)))
-    for codes, (product, kind) in zip(found, kinds, strict=True):
-        assert codes - {"cabf.internal_domain_name"} == {ALLOWED[kind]}, product
+        leaves.append((path, kind))
+    for codes, (path, kind) in zip(await lint(*leaves), leaves, strict=True):
+        assert codes - {"cabf.internal_domain_name"} == {ALLOWED[kind]}, path.stem
 
 
 LINTER = """
