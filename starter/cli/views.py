@@ -236,12 +236,14 @@ def product(record: Product) -> Fields:
         "vendor": record.vendor,
         "wildcard": record.is_wildcard,
         "max_sans": record.max_sans,
-        "prices": ", ".join(f"{it.months} months {record.currency} {it.price:.2f}" for it in record.terms),
+        "prices": ", ".join(f"{it.months} months {record.currency} {it.price:.2f}" for it in record.terms)
+        or ", ".join(f"{months} months" for months in record.known_months),
         "terms": [
             {"months": it.months, "price": {"amount": f"{it.price:.2f}", "currency": record.currency}}
             for it in record.terms
         ],
         "read_at": iso(record.read_at),
+        "bundled": record.is_bundled,
     }
 
 

@@ -243,7 +243,12 @@ class FakeSeller:
         return self.unknown
 
     async def products(self, code: str = "") -> tuple[Product, ...]:
+        if self.error is not None:
+            raise self.error
         return (PRODUCT,)
+
+    async def catalogue(self, account: str) -> tuple[Product, ...]:
+        return (PRODUCT.model_copy(update={"terms": (), "months": (12, 24), "is_bundled": True}),)
 
     async def open(self, account: str) -> "FakeSeller":
         return self

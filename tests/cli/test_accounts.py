@@ -220,11 +220,19 @@ def test_check_list_show_dns_account(evercert: Evercert, world: World) -> None:
 
 def test_products_are_asked_for_and_stored(evercert: Evercert, world: World) -> None:
     world.inventory.held_accounts["main"] = account()
-    assert evercert("product", "list", "--stored").out == ""
     row = evercert("product", "list", "-o", "json").document["data"][0]
     assert row["terms"] == [{"months": 12, "price": {"amount": "9.40", "currency": "USD"}}]
     assert world.inventory.catalogue == (PRODUCT,)
-    assert "12 months USD 9.40" in evercert("product", "list", "main", "--stored").out
+    assert "12 months USD 9.40" in evercert("product", "list", "main").out
+
+
+def test_products_without_the_seller_are_marked_and_have_no_prices(evercert: Evercert, world: World) -> None:
+    world.inventory.held_accounts["main"] = account()
+    world.seller = FakeSeller(Unavailable("seller-unreachable", "The seller is away."))
+    told = evercert("product", "list", "-o", "json")
+    assert (told.document["data"][0]["bundled"], told.document["data"][0]["terms"]) == (True, [])
+    assert "not fresh" in told.err and not world.inventory.catalogue
+    assert "12 months, 24 months" in evercert("product", "list", "main", "--stored").out
 
 
 def test_audit_by_id_and_by_name(evercert: Evercert, world: World) -> None:
