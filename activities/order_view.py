@@ -8,6 +8,7 @@ from domain import ids
 from domain.errors import Refused
 from domain.inventory import AuditEvent, Look, OrderChange
 from domain.order import STATES, OrderState
+from domain.seller import Money, SellerOrder
 
 
 class OrderView:
@@ -42,6 +43,16 @@ class OrderView:
                 f"order {run.order_id} was taken over by run {order.workflow_id}; this run stops before any call",
                 next_step=f"follow {order.workflow_id}; this run can be terminated",
             )
+
+    async def placed(self, order_id: str, found: SellerOrder, charged: Money | None) -> None:
+        """Show what the seller tells of a placed order; the act's own audit row says how it came to be placed."""
+        change = OrderChange(
+            seller_order_id=found.seller_order_id,
+            charged=charged,
+            status_text=found.status_text,
+            term_ends_at=found.term_ends_at,
+        )
+        await self._inventory.change_order(order_id, change, None, await self._clock.now())
 
     async def note(self, note: StateNote) -> None:
         """Show a state together with its audit row."""

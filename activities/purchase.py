@@ -13,7 +13,7 @@ from activities.ports import Clock, Inventory, Seller, Sellers, SendGate
 from activities.seller_calls import SellerCalls, visibility_window
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
-from domain.inventory import ActRecord, ActState, OrderChange
+from domain.inventory import ActRecord, ActState
 from domain.order import OrderState
 from domain.purchase import Decision, Sight, Step
 from domain.seller import Money, Placement, SellerOrder
@@ -216,13 +216,7 @@ class Purchase(PurchaseActivities):
             charged=charged,
             code="price-differs" if act.price and charged and charged.amount != act.price.amount else "",
         )
-        change = OrderChange(
-            seller_order_id=found.seller_order_id,
-            charged=charged,
-            status_text=found.status_text,
-            term_ends_at=found.term_ends_at,
-        )
-        await self._inventory.change_order(act.order_id, change, None, await self._clock.now())
+        await self._view.placed(act.order_id, found, charged)
         return await self._result(act, "placed", adopted=adopted)
 
 

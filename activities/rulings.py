@@ -11,7 +11,7 @@ from activities.purchase import placement_of
 from activities.seller_calls import SellerCalls, visibility_window
 from domain import ids, purchase, ruling
 from domain.errors import InvariantBroken, Refused
-from domain.inventory import ActRecord, ActState, OrderChange
+from domain.inventory import ActRecord, ActState
 from domain.seller import Placement, SellerOrder
 
 
@@ -83,13 +83,7 @@ class Rulings(RulingActivities):
     async def _adopt(self, given: ResolveInput, act: ActRecord, found: SellerOrder) -> ActRecord:
         charged = found.amount or act.price
         changed = await self._rule(given, act, ActState.PLACED, seller_order_id=found.seller_order_id, charged=charged)
-        change = OrderChange(
-            seller_order_id=found.seller_order_id,
-            charged=charged,
-            status_text=found.status_text,
-            term_ends_at=found.term_ends_at,
-        )
-        await self._inventory.change_order(act.order_id, change, None, await self._clock.now())
+        await self._view.placed(act.order_id, found, charged)
         return changed
 
     async def _not_placed(

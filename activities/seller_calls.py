@@ -12,7 +12,6 @@ from domain.errors import EvercertError, InvalidRequest, Misconfigured, NotYet, 
 from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent, Environment
 from domain.seller import Placement, SellerOrder
 
-ACCOUNT_NOT_FOUND = "account-not-found"
 _LIST_BEFORE = timedelta(days=1)
 _MOST_PAGES = 50
 _LONGEST_HOLD = timedelta(hours=1)  # a seller that asks for more is asked once an hour whether it means it
@@ -44,7 +43,7 @@ class SellerCalls:
         """
         account = await self._inventory.account(name)
         if account is None:
-            raise InvalidRequest(ACCOUNT_NOT_FOUND, "no such seller account", next_step="evercert account list")
+            raise InvalidRequest("account-not-found", "no such seller account", next_step="evercert account list")
         if account.parked_code:
             raise Misconfigured(
                 "account-parked",
