@@ -51,6 +51,10 @@ class InstallationRow(Base):
     namespace: Mapped[str]
     cluster_id: Mapped[str]
     key_check: Mapped[bytes]
+    reconcile_since: Mapped[datetime | None]
+    reconcile_reason: Mapped[str] = mapped_column(server_default="")
+    sent_until: Mapped[datetime | None]
+    database_mark: Mapped[str] = mapped_column(server_default="")
 
 
 class SecretRow(Base):
@@ -84,6 +88,7 @@ class AccountRow(Base):
     fallback_url: Mapped[str]
     calls_per_second: Mapped[int]
     calls_burst: Mapped[int]
+    compared_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
