@@ -127,6 +127,7 @@ async def run_worker(
     roles: Sequence[Role] = ALL_ROLES,
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
+    around: Callable[[Adapters], Adapters] = lambda adapters: adapters,
 ) -> None:
     """Poll until ``stop`` is set, then let what is being done come to its end (30 s).
 
@@ -135,12 +136,14 @@ async def run_worker(
         roles: what this worker does.
         stop: ends it.
         ready: called once all queues are polled.
+        around: put between activities and adapters; ``evercert prove`` counts and strikes there.
 
     Raises:
         Misconfigured: see :func:`preflight`, and what opening the adapters raises.
         Unavailable: ``engine-unreachable``, ``inventory-unavailable``.
     """
-    async with open_adapters(adapter_settings(settings)) as adapters:
+    async with open_adapters(adapter_settings(settings)) as opened:
+        adapters = around(opened)
         client = await connect_temporal(settings)
         await preflight(client, adapters)
         async with AsyncExitStack() as stack:

@@ -55,6 +55,10 @@ class StackOptions:
         ca_poll_seconds: how often the sandbox's CA looks for proof.
         with_worker: start a worker process too.
         worker_module: what is run as the worker; a test puts a damaged one here.
+        namespace: of Temporal; several stacks may share one server, each in a namespace of its own.
+        server: a running server to share, which somebody else stops; None starts one in ``home``.
+        inventory_url: address of the inventory; empty: SQLite in ``home``.
+        visibility_minutes: how long a sale may take to show up, for the account ``sandbox``.
     """
 
     home: Path
@@ -65,6 +69,10 @@ class StackOptions:
     ca_poll_seconds: float = 1.0
     with_worker: bool = True
     worker_module: str = "starter.cli"
+    namespace: str = NAMESPACE
+    server: DevServer | None = None
+    inventory_url: str = ""
+    visibility_minutes: int = 60
 
 
 @dataclass(frozen=True)
@@ -112,16 +120,19 @@ class Stack:
     async def _start(self) -> None:
         options = self.options
         options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        binary = await find_binary(self._say)
-        self.server = await self._open.enter_async_context(
-            DevServer(binary, options.home / "temporal", port=options.temporal_port, ui_port=options.ui_port)
-        )
-        await provision(self.server.address, namespace=NAMESPACE, search_attributes=REGISTRATION)
+        self.server = options.server or await self._start_server()
+        await provision(self.server.address, namespace=options.namespace, search_attributes=REGISTRATION)
         self.sandbox = await self._start_sandbox()
         self.settings = load_settings(environ=self.environment())
         await self._prepare_home()
         if options.with_worker:
             await self.start_worker()
+
+    async def _start_server(self) -> DevServer:
+        options = self.options
+        binary = await find_binary(self._say)
+        server = DevServer(binary, options.home / "temporal", port=options.temporal_port, ui_port=options.ui_port)
+        return await self._open.enter_async_context(server)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of child processes: this home, this server, nothing else of Evercert or Temporal."""
@@ -130,15 +141,20 @@ class Stack:
             **kept,
             "EVERCERT_HOME": str(self.options.home),
             "TEMPORAL_ADDRESS": self.server.address,
-            "TEMPORAL_NAMESPACE": NAMESPACE,
+            "TEMPORAL_NAMESPACE": self.options.namespace,
             "TEMPORAL_CONFIG_FILE": str(self.options.home / "temporal.toml"),
             "PYTHONUNBUFFERED": "1",
             **({"EVERCERT_PROFILE__DEFAULT__WEB_UI": self.server.ui_url} if self.server.ui_url else {}),
+            **(
+                {"EVERCERT_PROFILE__DEFAULT__INVENTORY": self.options.inventory_url}
+                if self.options.inventory_url
+                else {}
+            ),
         }
 
     def exports(self) -> dict[str, str]:
         """Return what another shell needs, so that commands there meet this stack; links of the Web UI included."""
-        wanted = ("EVERCERT_HOME", "EVERCERT_PROFILE__DEFAULT__WEB_UI")
+        wanted = ("EVERCERT_HOME", "EVERCERT_PROFILE__DEFAULT__WEB_UI", "EVERCERT_PROFILE__DEFAULT__INVENTORY")
         return {key: it for key, it in self.environment().items() if key in wanted or key.startswith("TEMPORAL_")}
 
     def adopt_environment(self) -> None:
@@ -185,7 +201,9 @@ class Stack:
         self.settings.paths.data.mkdir(parents=True, exist_ok=True)
         await upgrade_inventory(self.settings.inventory_url)
         async with open_adapters(adapter_settings(self.settings)) as adapters:
-            await add_sandbox_accounts(adapters, self.sandbox, self.root_certificate())
+            await add_sandbox_accounts(
+                adapters, self.sandbox, self.root_certificate(), visibility_minutes=self.options.visibility_minutes
+            )
 
     def root_certificate(self) -> str:
         """Return the sandbox's root, PEM: what its leaves are verified against."""
@@ -223,7 +241,9 @@ class Stack:
         return process
 
 
-async def add_sandbox_accounts(adapters: Adapters, sandbox: SandboxAddress, root: str) -> None:
+async def add_sandbox_accounts(
+    adapters: Adapters, sandbox: SandboxAddress, root: str, *, visibility_minutes: int = 60
+) -> None:
     """Add the seller account and the DNS account of a sandbox, both called ``sandbox``, unless they are there."""
     now = await adapters.clock.now()
     if await adapters.inventory.account(ACCOUNT) is None:
@@ -233,6 +253,7 @@ async def add_sandbox_accounts(adapters: Adapters, sandbox: SandboxAddress, root
             base_url=sandbox.base_url,
             partner_code=_SANDBOX_PARTNER,
             secret_id=f"account/{ACCOUNT}",
+            visibility_minutes=visibility_minutes,
             contact_email="admin@example.test",
             trust_roots=root,
         )
