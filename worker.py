@@ -19,6 +19,7 @@ from activities.inventory import InventoryWriter
 from activities.issuance import Issuance
 from activities.keys import KeyMaker
 from activities.ownership import Ownership, TemporalRuns
+from activities.ports import Clock
 from activities.purchase import Purchase
 from activities.refund import Refund
 from activities.rulings import Rulings
@@ -128,6 +129,7 @@ async def run_worker(
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
     around: Callable[[Adapters], Adapters] = lambda adapters: adapters,
+    clock: Clock | None = None,
 ) -> None:
     """Poll until ``stop`` is set, then let what is being done come to its end (30 s).
 
@@ -137,12 +139,13 @@ async def run_worker(
         stop: ends it.
         ready: called once all queues are polled.
         around: put between activities and adapters; ``evercert prove`` counts and strikes there.
+        clock: instead of this machine's.
 
     Raises:
         Misconfigured: see :func:`preflight`, and what opening the adapters raises.
         Unavailable: ``engine-unreachable``, ``inventory-unavailable``.
     """
-    async with open_adapters(adapter_settings(settings)) as opened:
+    async with open_adapters(adapter_settings(settings), clock) as opened:
         adapters = around(opened)
         client = await connect_temporal(settings)
         await preflight(client, adapters)

@@ -4,9 +4,10 @@
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -185,6 +186,11 @@ async def open_publisher(
     async with open_adapters(settings) as adapters:
         assert isinstance(adapters.publishers, PublisherDirectory)
         yield await adapters.publishers.open_unsaved(account, secret.encode())
+
+
+def system_clock(wall: Callable[[], datetime]) -> Clock:
+    """Return a clock of this machine whose wall clock is another one, as a proof needs to show what a wrong one does."""
+    return SystemClock(wall)
 
 
 def create_master_key(path: Path) -> None:

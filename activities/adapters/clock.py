@@ -1,6 +1,7 @@
 """The clocks of this machine, the only place where Evercert reads one."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from activities.ports import SendGate
@@ -8,16 +9,27 @@ from activities.ports import SendGate
 _MOST_DRIFT = timedelta(seconds=5)
 
 
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class SystemClock:
-    """The ``Clock`` of a running system."""
+    """The ``Clock`` of a running system.
+
+    Args:
+        wall: the wall clock, aware, UTC; a proof puts a wrong one here.
+    """
+
+    def __init__(self, wall: Callable[[], datetime] = _wall) -> None:
+        self._wall = wall
 
     async def now(self) -> datetime:
         """Return the present instant, aware, UTC."""
-        return datetime.now(UTC)
+        return self._wall()
 
     def send_gate(self, deadline: datetime) -> SendGate:
         """Return a gate that is open until the deadline, and shut once wall and boot clock drift 5 s apart."""
-        return WallGate(deadline)
+        return WallGate(deadline, self._wall)
 
 
 class WallGate:
@@ -27,14 +39,15 @@ class WallGate:
     that only one of the two believes in is not believed in.
     """
 
-    def __init__(self, deadline: datetime) -> None:
+    def __init__(self, deadline: datetime, wall: Callable[[], datetime] = _wall) -> None:
         self._deadline = deadline
-        self._wall = datetime.now(UTC)
+        self._read_wall = wall
+        self._wall = wall()
         self._boot = _boot_seconds()
 
     def may_send(self) -> bool:
         """Tell whether the first byte may leave now."""
-        now = datetime.now(UTC)
+        now = self._read_wall()
         passed = timedelta(seconds=_boot_seconds() - self._boot)
         drift = abs((now - self._wall) - passed)
         return now < self._deadline and self._wall + passed < self._deadline and drift <= _MOST_DRIFT
