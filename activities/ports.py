@@ -13,12 +13,14 @@ from domain.inventory import (
     AccountRecord,
     ActRecord,
     ActState,
+    AlertRecord,
     AuditEvent,
     CertificateRecord,
     DnsAccountRecord,
     Installation,
     KeyRecord,
     Look,
+    NewAlert,
     NewOrder,
     NewVersion,
     OrderChange,
@@ -610,6 +612,10 @@ class Inventory(Protocol):
         """Return the key's record, or None."""
         ...
 
+    async def keys_of_order(self, order_id: str) -> tuple[KeyRecord, ...]:
+        """Return the records of all keys that were made for an order, oldest first."""
+        ...
+
     async def sealed_key(self, key_id: str) -> bytes:
         """Return the sealed private key. Raises ``InvariantBroken('key-missing')``."""
         ...
@@ -646,6 +652,37 @@ class Inventory(Protocol):
 
     async def versions(self, certificate_id: str) -> tuple[VersionRecord, ...]:
         """Return all versions of a certificate, quarantined ones included, newest first."""
+        ...
+
+    # orders and sales that somebody has to look after
+    async def open_orders(self, *, account: str = "", after: str = "", limit: int = 200) -> tuple[OrderRecord, ...]:
+        """Return orders that have not ended, by order id, beginning behind ``after``."""
+        ...
+
+    async def oldest_open_order(self, account: str) -> datetime | None:
+        """Return when the oldest order of the account that has not ended was begun, or None."""
+        ...
+
+    async def raise_alert(self, alert: NewAlert, now: datetime) -> bool:
+        """Write an alert with its audit row, once per kind, account and seller order; tell whether it is new.
+
+        Repeating moves ``last_seen_at`` and nothing else; what a person settled stays settled.
+        """
+        ...
+
+    async def alert(self, alert_id: str) -> AlertRecord | None:
+        """Return the alert, or None."""
+        ...
+
+    async def alerts(self, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
+        """Return alerts, newest first; only open ones unless asked for all."""
+        ...
+
+    async def settle_alert(self, alert_id: str, event: AuditEvent) -> bool:
+        """Settle an alert by whom and why its audit row says; False when it is settled already.
+
+        Raises ``InvalidRequest('not-found')``.
+        """
         ...
 
     # audit

@@ -51,6 +51,11 @@ def key_id(order: str, version: int) -> str:
     return "key_" + _derived(f"key/{order}/{version}").lower()
 
 
+def alert_id(kind: str, account: str, seller_order_id: str) -> str:
+    """Return the id of an alert; the same sale found again is the same alert."""
+    return "alr_" + _derived(f"alert/{kind}/{account}/{seller_order_id}").lower()
+
+
 def event_id(subject: str, kind: str, occasion: str) -> str:
     """Return the id of an audit event; the same occasion told twice is one event."""
     return "evt_" + _derived(f"event/{subject}/{kind}/{occasion}").lower()

@@ -332,6 +332,48 @@ class AuditEvent(Message):
     facts: dict[str, str] = Field(default_factory=dict)
 
 
+class AlertKind(StrEnum):
+    """What may be found at a seller that a person has to settle."""
+
+    ORPHAN_SALE = "orphan-sale"
+    DOUBLE_SALE = "double-sale"
+
+
+class NewAlert(Message):
+    """A sale at the seller that calls for a person.
+
+    Attributes:
+        kind: of which sort.
+        account: whose list shows the sale.
+        seller_order_id: the seller's number of that sale.
+        order_id: the reference of ours that it carries; the inventory may not know it.
+        facts: small values for people, as the seller tells them: bounded, foreign, never secrets.
+    """
+
+    kind: AlertKind
+    account: str
+    seller_order_id: str
+    order_id: str
+    facts: dict[str, str] = Field(default_factory=dict)
+
+
+class AlertRecord(NewAlert):
+    """An alert in the inventory; open until a person settles it.
+
+    Attributes:
+        alert_id: derived from kind, account and the seller's number.
+        first_seen_at, last_seen_at: UTC; seen again moves the latter alone.
+        settled_at, settled_by, reason: who settled it and why (claimed); None and empty while it is open.
+    """
+
+    alert_id: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    settled_at: datetime | None = None
+    settled_by: str = ""
+    reason: str = ""
+
+
 class Installation(Message):
     """Who this inventory belongs to: bound to one Temporal namespace and cluster, and to one master key."""
 

@@ -6,6 +6,7 @@ SQLite by default, PostgreSQL by its address alone.
 
 from typing import Self
 
+from activities.adapters.inventory.alerts import AlertQueries
 from activities.adapters.inventory.audit import AuditQueries, InstallationQueries
 from activities.adapters.inventory.budget import BudgetQueries
 from activities.adapters.inventory.certificates import CertificateQueries
@@ -26,6 +27,7 @@ class SqlInventory(
     KeyQueries,
     ProofQueries,
     CertificateQueries,
+    AlertQueries,
     AuditQueries,
 ):
     """The ``Inventory`` in a database; each method is one transaction with its audit rows."""

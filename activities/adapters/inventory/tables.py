@@ -299,6 +299,25 @@ class VersionRow(Base):
     recorded_at: Mapped[datetime]
 
 
+class AlertRow(Base):
+    """What was found at a seller and a person has to settle: one row per kind, account and seller order."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("kind", "account", "seller_order_id"), Index(None, "settled_at"))
+
+    alert_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    account: Mapped[str]
+    seller_order_id: Mapped[str]
+    order_id: Mapped[str]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str]
+    reason: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+
+
 class AuditRow(Base):
     """One row of the audit; triggers of the migration refuse to change or delete it."""
 

@@ -1,0 +1,110 @@
+"""Alerts: written once per sale, seen again, settled by a person; and the orders that are still open."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from activities.adapters.inventory.records import order_record, record
+from activities.adapters.inventory.session import Queries, hits, insert_once, write_event
+from activities.adapters.inventory.tables import AlertRow, OrderRow
+from domain import ids
+from domain.errors import InvalidRequest
+from domain.inventory import AlertRecord, AuditEvent, NewAlert, OrderRecord
+from domain.order import STATES
+
+_ENDS = tuple(state.value for state, facts in STATES.items() if facts.is_end)
+
+
+class AlertQueries(Queries):
+    """What runs that look after other runs read and write."""
+
+    async def open_orders(self, *, account: str = "", after: str = "", limit: int = 200) -> tuple[OrderRecord, ...]:
+        """Return orders that have not ended, by order id, beginning behind ``after``."""
+        query = select(OrderRow).where(OrderRow.state.not_in(_ENDS), OrderRow.order_id > after)
+        if account:
+            query = query.where(OrderRow.account == account)
+        async with self._db.reading() as session:
+            rows = await session.scalars(query.order_by(OrderRow.order_id).limit(limit))
+            return tuple(order_record(row) for row in rows)
+
+    async def oldest_open_order(self, account: str) -> datetime | None:
+        """Return when the oldest order of the account that has not ended was begun, or None."""
+        query = (
+            select(OrderRow.created_at)
+            .where(OrderRow.account == account, OrderRow.state.not_in(_ENDS))
+            .order_by(OrderRow.created_at)
+            .limit(1)
+        )
+        async with self._db.reading() as session:
+            return await session.scalar(query)
+
+    async def raise_alert(self, alert: NewAlert, now: datetime) -> bool:
+        """Write an alert with its audit row, once; tell whether it is new.
+
+        Seen again, ``last_seen_at`` moves and nothing else: no audit row, and what a person settled stays settled.
+        """
+        alert_id = ids.alert_id(alert.kind, alert.account, alert.seller_order_id)
+        values = {
+            **alert.model_dump(mode="json"),
+            "alert_id": alert_id,
+            "first_seen_at": now,
+            "last_seen_at": now,
+            "settled_at": None,
+            "settled_by": "",
+            "reason": "",
+        }
+        seen_again = update(AlertRow).where(AlertRow.alert_id == alert_id, AlertRow.last_seen_at < now)
+        async with self._db.writing() as session:
+            if await insert_once(session, AlertRow, values, key=("alert_id",)):
+                await write_event(session, _raised(alert_id, alert, now))
+                return True
+            await hits(session, seen_again.values(last_seen_at=now))
+            return False
+
+    async def alert(self, alert_id: str) -> AlertRecord | None:
+        """Return the alert, or None."""
+        async with self._db.reading() as session:
+            row = await session.get(AlertRow, alert_id)
+        return None if row is None else record(AlertRecord, row)
+
+    async def alerts(self, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
+        """Return alerts, newest first; only open ones unless asked for all."""
+        query = select(AlertRow).order_by(AlertRow.first_seen_at.desc(), AlertRow.alert_id).limit(limit)
+        if not settled_too:
+            query = query.where(AlertRow.settled_at.is_(None))
+        async with self._db.reading() as session:
+            return tuple(record(AlertRecord, row) for row in await session.scalars(query))
+
+    async def settle_alert(self, alert_id: str, event: AuditEvent) -> bool:
+        """Settle an alert by whom and why its audit row says. False, and nothing written, when it is settled already.
+
+        Raises:
+            InvalidRequest: ``not-found``.
+        """
+        change = (
+            update(AlertRow)
+            .where(AlertRow.alert_id == alert_id, AlertRow.settled_at.is_(None))
+            .values(settled_at=event.at, settled_by=event.by, reason=event.reason)
+        )
+        async with self._db.writing() as session:
+            if await hits(session, change) == 1:
+                await write_event(session, event)
+                return True
+            if await session.get(AlertRow, alert_id) is None:
+                raise InvalidRequest("not-found", "There is no alert of that id.", next_step="evercert alert list")
+            return False
+
+
+def _raised(alert_id: str, alert: NewAlert, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        event_id=ids.event_id(alert_id, "alert.raised", ""),
+        kind="alert.raised",
+        subject=alert.order_id,
+        at=now,
+        facts={
+            "alert": alert_id,
+            "code": alert.kind.value,
+            "account": alert.account,
+            "seller_order": alert.seller_order_id,
+        },
+    )
