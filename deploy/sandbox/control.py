@@ -82,7 +82,11 @@ class ControlApi:
         return JSONResponse({"count": len(sales), "sales": sales})
 
     async def _journal(self, request: Request) -> Response:
-        entries = self._world.journal.entries(request.query_params.get("kind"))
+        asked = request.query_params
+        after = asked.get("after", "0")
+        if not after.isdecimal():
+            raise ControlError(400, "after must be the number of an entry")
+        entries = self._world.journal.entries(asked.get("kind"), int(after))
         return JSONResponse({"entries": [entry.wire() for entry in entries]})
 
     async def _clock(self, request: Request) -> Response:

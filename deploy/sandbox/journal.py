@@ -54,9 +54,9 @@ class Journal:
         for listener in self._listeners:
             listener(entry)
 
-    def entries(self, kind: str | None = None) -> list[Entry]:
-        """Entries so far, oldest first, all or those of a kind."""
-        return [entry for entry in self._entries if kind is None or entry.kind == kind]
+    def entries(self, kind: str | None = None, after: int = 0) -> list[Entry]:
+        """Entries so far, oldest first: all or those of a kind, and only those numbered above ``after``."""
+        return [entry for entry in self._entries if entry.number > after and kind in (None, entry.kind)]
 
     def clear(self) -> None:
         """Forget all entries; numbers go on."""

@@ -34,6 +34,12 @@ class KeyQueries(Queries):
             row = await session.get(KeyRow, key_id)
         return None if row is None else record(KeyRecord, row)
 
+    async def keys_of_order(self, order_id: str) -> tuple[KeyRecord, ...]:
+        """Return the records of all keys that were made for an order, oldest first."""
+        query = select(KeyRow).where(KeyRow.order_id == order_id).order_by(KeyRow.created_at, KeyRow.key_id)
+        async with self._db.reading() as session:
+            return tuple(record(KeyRecord, row) for row in await session.scalars(query))
+
     async def sealed_key(self, key_id: str) -> bytes:
         """Return the sealed private key. Raises ``InvariantBroken('key-missing')``."""
         async with self._db.reading() as session:
