@@ -292,6 +292,8 @@ class StateNote(Message):
     """A state that the inventory must show, with its sentence, for people.
 
     ``occasion`` makes the audit row of this note unique within the order; ``kind`` names it where it is not the state.
+    ``refused_code`` and ``refused_detail`` tell what a person was refused: they stand in the audit row alone, and the order
+    goes on showing what it waits for.
     """
 
     run: RunRef
@@ -304,3 +306,5 @@ class StateNote(Message):
     kind: str = ""
     by: str = "evercert"
     reason: str = ""
+    refused_code: str = ""
+    refused_detail: str = ""

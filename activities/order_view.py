@@ -66,7 +66,7 @@ class OrderView:
             by=note.by,
             claim="system" if note.by == "evercert" else "claimed",
             reason=note.reason,
-            facts={key: value for key, value in (("code", note.code), ("detail", note.detail)) if value},
+            facts=_facts(note),
         )
         change = OrderChange(
             state=note.state,
@@ -83,3 +83,9 @@ class OrderView:
         now = await self._clock.now()
         next_at = None if next_in is None else now + next_in
         await self._inventory.write_look(run.order_id, Look(looked_at=now, next_at=next_at, outcome=outcome[:500]))
+
+
+def _facts(note: StateNote) -> dict[str, str]:
+    """Return what the audit row tells: of a refusal, what was refused and why; else what the order shows."""
+    told = (note.refused_code, note.refused_detail) if note.refused_code else (note.code, note.detail)
+    return {key: value for key, value in zip(("code", "detail"), told, strict=True) if value}

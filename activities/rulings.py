@@ -1,5 +1,8 @@
 """A person settles a purchase that Evercert cannot tell about: the ruling is checked outside and written once."""
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 from temporalio import activity
 
 from activities.act_changes import ActChanges
@@ -10,9 +13,11 @@ from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.purchase import placement_of
 from activities.seller_calls import SellerCalls, visibility_window
 from domain import ids, purchase, ruling
-from domain.errors import InvariantBroken, Refused
+from domain.errors import InvariantBroken, Misconfigured, Refused, Unavailable
 from domain.inventory import ActRecord, ActState
 from domain.seller import Placement, SellerOrder
+
+Seen = TypeVar("Seen")
 
 
 class Rulings(RulingActivities):
@@ -56,7 +61,8 @@ class Rulings(RulingActivities):
         """Tell whether the act stands as this ruling left it, so that a repeat is answered and not refused."""
         outcome = given.ruling.outcome
         if outcome == "placed":
-            return act.state is ActState.PLACED and act.seller_order_id == given.ruling.seller_order_id
+            number = ruling.plain_number(given.ruling.seller_order_id)
+            return act.state is ActState.PLACED and act.seller_order_id == number
         if outcome == "abandon":
             return act.state is ActState.ABANDONED
         if outcome != "not-placed" or act.state is not ActState.RESERVED:
@@ -68,8 +74,8 @@ class Rulings(RulingActivities):
     async def _placed(
         self, given: ResolveInput, act: ActRecord, placement: Placement, seller: Seller
     ) -> PurchaseResult:
-        number = given.ruling.seller_order_id or ""
-        found = await seller.find(seller_order_id=number)
+        number = ruling.plain_number(given.ruling.seller_order_id)
+        found = await _understood(seller.find(seller_order_id=number)) if number else None
         holder = await self._inventory.order_at_seller(given.purchase.run.account, number)
         other = holder.order_id if holder is not None and holder.order_id != act.order_id else ""
         refused = ruling.refuse_placed(found, placement, holder=other)
@@ -90,8 +96,9 @@ class Rulings(RulingActivities):
         self, given: ResolveInput, act: ActRecord, placement: Placement, seller: Seller
     ) -> PurchaseResult:
         account = await self._calls.account(given.purchase.run.account)
-        found = await seller.find(custom_order_id=placement.order_id)
-        listed = purchase.listed_as_ours(await self._calls.listed_since(seller, act), placement)
+        found = await _understood(seller.find(custom_order_id=placement.order_id))
+        rows = await _understood(self._calls.listed_since(seller, act))
+        listed = purchase.listed_as_ours(rows, placement)
         refused = ruling.refuse_not_placed(
             act,
             by_id=purchase.sight(found, placement),
@@ -109,6 +116,23 @@ class Rulings(RulingActivities):
         return await self._acts.change(
             act, to, _kind(given), code=code, by=given.ruling.by, reason=given.ruling.reason, **changes
         )
+
+
+async def _understood(look: Awaitable[Seen]) -> Seen:
+    """Return what a look for a ruling saw; an answer that nobody understands proves nothing, and asking again is no help.
+
+    The account is not parked for it: the number that a person typed may be the reason.
+    """
+    try:
+        return await look
+    except Unavailable as error:
+        if error.code != "seller-answer-changed":
+            raise
+        raise Misconfigured(
+            error.code,
+            f"{error.message}; nothing was ruled",
+            next_step="look the order up at the seller; if its answers changed: evercert account check NAME",
+        ) from None
 
 
 def _kind(given: ResolveInput) -> str:

@@ -14,6 +14,11 @@ from domain.seller import Placement, SellerOrder
 _OPEN_TO_RULING = (ActState.IN_DOUBT, ActState.NEEDS_PERSON)
 
 
+def plain_number(typed: str | None) -> str:
+    """Return the seller's number as the seller writes it: without the zeros in front that a person may type; may be ``""``."""
+    return (typed or "").lstrip("0")
+
+
 def refuse_any(act: ActRecord) -> Refused | None:
     """Tell why no ruling is taken at all: only a purchase that waits for a person can be ruled about."""
     if act.state in _OPEN_TO_RULING:

@@ -164,8 +164,10 @@ class OrderRun:
         except ActivityError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError):
-                await self._note_act("purchase.ruling-refused", act, code=cause.type or "")
-                raise _refused(cause.type or "update-refused", cause.message) from None
+                code = cause.type or "update-refused"
+                asked = " ".join(filter(None, (act.outcome, act.seller_order_id)))
+                await self._note_act("purchase.ruling-refused", act, refused=(code, f"{asked}: {cause.message}"))
+                raise _refused(code, cause.message) from None
             raise _refused("seller-unreachable", "the seller could not be asked; nothing was changed") from None
 
     # stop
@@ -205,17 +207,20 @@ class OrderRun:
         )
         return ActAnswer(done=True, message="the cancel is taken at the next safe point")
 
-    async def _note_act(self, kind: str, act: Act, *, code: str | None = None, until: datetime | None = None) -> None:
+    async def _note_act(
+        self, kind: str, act: Act, *, refused: tuple[str, str] = ("", ""), until: datetime | None = None
+    ) -> None:
         """Write into the audit who did what; what the order shows stays as it is."""
         await self._steps.note(
             self._state.state,
             waiting_for=self._state.waiting_for,
             detail=self._state.detail,
-            code=self._state.code if code is None else code,
+            code=self._state.code,
             until=until or self._state.until,
             kind=kind,
             by=act.by,
             reason=act.reason,
+            refused=refused,
         )
 
 

@@ -195,8 +195,12 @@ class Steps:
         kind: str = "",
         by: str = "evercert",
         reason: str = "",
+        refused: tuple[str, str] = ("", ""),
     ) -> None:
-        """Write a state into the inventory, with its audit row; ``kind`` names the row where it is not the state."""
+        """Write a state into the inventory, with its audit row; ``kind`` names the row where it is not the state.
+
+        ``refused`` is code and sentence of what a person was refused; the audit alone has it.
+        """
         self._notes += 1
         waiting = STATES[state].waiting_for if waiting_for is None else waiting_for
         note = StateNote(
@@ -210,11 +214,14 @@ class Steps:
             kind=kind,
             by=by,
             reason=reason,
+            refused_code=refused[0],
+            refused_detail=refused[1],
         )
+        told = refused[0] or code
         await workflow.execute_activity_method(
             InventoryActivities.note_state,
             note,
-            **options.told(options.INVENTORY, f"Note: {kind or state.value}{f' ({code})' if code else ''}"),
+            **options.told(options.INVENTORY, f"Note: {kind or state.value}{f' ({told})' if told else ''}"),
         )
 
 

@@ -67,6 +67,20 @@ async def test_notes_at_once_are_one_row_and_another_occasion_is_another(desk: D
     ]
 
 
+async def test_a_refusal_stands_in_the_trail_alone(desk: Desk) -> None:
+    """Other commands go by the order's code: one that says *in doubt* must not turn into one that says *unknown number*."""
+    await run(writer(desk).note_state, note(desk))
+    before = await desk.order()
+    refusal = note(
+        desk, occasion="2", kind="purchase.ruling-refused", by="ann@example.com",
+        refused_code="seller-order-unknown", refused_detail="placed 123: no such order",
+    )  # fmt: skip
+    await twice(writer(desk).note_state, refusal)
+    assert (await desk.order()).model_copy(update={"updated_at": before.updated_at}) == before
+    (row,) = [it for it in await desk.inventory.audit(subject=desk.wanted.order_id) if "refused" in it.kind]
+    assert row.facts == {"code": "seller-order-unknown", "detail": "placed 123: no such order"}
+
+
 async def test_a_note_of_a_former_owner_is_ignored(desk: Desk) -> None:
     stranger = desk.run.model_copy(update={"first_run_id": "run-0"})
     before = await desk.order()

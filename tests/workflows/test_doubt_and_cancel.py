@@ -71,7 +71,10 @@ async def test_a_refused_ruling_is_part_of_the_trail(start: Start) -> None:
     handle = await start(world)
     await until(handle, needs_person)
     assert (await refused(handle, "resolve_purchase", ruling("not-placed"))).type == "too-early-to-tell"
-    assert (world.notes[-1].kind, world.notes[-1].code) == ("purchase.ruling-refused", "too-early-to-tell")
+    note = world.notes[-1]
+    assert (note.kind, note.refused_code) == ("purchase.ruling-refused", "too-early-to-tell")
+    assert note.refused_detail == "not-placed: a sale may still show up"
+    assert note.code == IN_DOUBT.code  # the order goes on showing its doubt, which other commands go by
     assert needs_person(await handle.query("status"))
     await handle.execute_update("resolve_purchase", ruling("not-placed"))
     assert (await handle.result())["state"] == "issued"
