@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from deploy.sandbox.catalogue import BY_CODE
 from deploy.sandbox.control_guard import ControlError, Handler, guarded, read_body
+from deploy.sandbox.echoing import secrets_of
 from deploy.sandbox.files import WebFile
 from deploy.sandbox.revocation import UNSPECIFIED
 from deploy.sandbox.vetting import VettedLevel, VettedOrganization, advance, is_done
@@ -50,6 +51,7 @@ class OutsideControl:
             (file, "PUT", self._put_file),
             (file, "DELETE", self._remove_file),
             ("/mails", "GET", self._mails),
+            ("/secrets", "GET", self._secrets),
             ("/organizations", "GET", self._organizations),
             ("/organizations", "POST", self._add_organization),
             ("/orders/{order}/vet", "POST", self._vet),
@@ -84,6 +86,9 @@ class OutsideControl:
     async def _mails(self, request: Request) -> Response:
         mails = self._world.mailbox.mails(request.query_params.get("to", ""))
         return JSONResponse({"mails": [mail.wire() for mail in mails]})
+
+    async def _secrets(self, request: Request) -> Response:
+        return JSONResponse({"orders": [secrets_of(order) for order in self._world.book]})
 
     async def _organizations(self, request: Request) -> Response:
         return JSONResponse({"organizations": [each.model_dump(mode="json") for each in self._world.vetted]})

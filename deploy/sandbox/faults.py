@@ -25,6 +25,7 @@ FaultName = Literal[
     "query_lag",
     "unknown_order_shape",
     "issue_delay",
+    "echo_secrets",
 ]
 #: Where a rule without an endpoint strikes, for faults that make sense in one place only.
 _HOME: dict[str, str] = {
@@ -65,6 +66,8 @@ class Rule(BaseModel):
     """`unknown_order_shape`: the answer for an unknown order."""
     hide: bool = False
     """`unknown_order_shape`: treat an order that exists as unknown."""
+    place: Literal["page", "message", "words"] = "page"
+    """`echo_secrets`: an HTML page (HTTP 500) or an error message, nothing being done; or free texts of a good answer."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

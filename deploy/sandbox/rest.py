@@ -8,9 +8,11 @@ import traceback
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from deploy.sandbox.book import Order
 from deploy.sandbox.callbacks import Callbacks
 from deploy.sandbox.calls import Answer, Call, Endpoint, Shape, referred_ids
 from deploy.sandbox.drops import DroppedConnection, PartialResponse
+from deploy.sandbox.echoing import echoes, error_page, in_words
 from deploy.sandbox.endpoints import ENDPOINTS, authenticate
 from deploy.sandbox.following import blank_answer
 from deploy.sandbox.refusals import Code, RefusalError
@@ -43,12 +45,13 @@ class SellerApi:
             return DroppedConnection()
         members, unreadable = _parsed(body)
         ids = referred_ids(self._world, members)
-        broken = await self._break_before(name, ids)
+        broken = await self._break_before(name, ids) or self._echo_before(name, endpoint, members, ids)
         if broken is not None:
             self._note(name, members, None, "broken by a fault")
             return broken
         sales_before = len(self._world.book.sales)
         status, answer, refusal = self._answer(name, endpoint, members, unreadable)
+        answer = self._echoed(name, members, ids, answer)
         if self._world.faults.strike("null_message", name, ids):
             self._fault("null_message", name)
             _blank_messages(answer)
@@ -159,6 +162,30 @@ class SellerApi:
             content = content[: max(len(content) // 2, 1)]
         return Response(content, status_code=status, media_type="application/json; charset=utf-8")
 
+    def _echo_before(self, name: str, endpoint: Endpoint, members: Members, ids: frozenset[str]) -> Response | None:
+        """Refuse a call with a page or a message that repeats secrets; nothing is done."""
+        rule = self._world.faults.strike("echo_secrets", name, ids, lambda it: it.place != "words")
+        if rule is None:
+            return None
+        self._fault("echo_secrets", name)
+        order = next(filter(None, map(self._order, ids)), None)
+        if rule.place == "page":
+            return HTMLResponse(error_page(members, order), status_code=500)
+        answer = self._refused(endpoint, members, RefusalError(Code.INTERNAL))
+        for envelope in _envelopes(answer):
+            envelope["Message"] = list(echoes(members, order))
+        return JSONResponse(answer)
+
+    def _echoed(self, name: str, members: Members, ids: frozenset[str], answer: Json) -> Json:
+        if not self._world.faults.strike("echo_secrets", name, ids, lambda it: it.place == "words"):
+            return answer
+        self._fault("echo_secrets", name)
+        order = next(filter(None, map(self._order, ids)), None)
+        return in_words(answer, " / ".join(reversed(echoes(members, order))))
+
+    def _order(self, order_id: str) -> Order | None:
+        return self._world.book.by_id(order_id) or self._world.book.by_custom_id(order_id)
+
     def _fault(self, fault: str, name: str) -> None:
         self._world.journal.note("fault.applied", f"{fault} on {name}", fault=fault, endpoint=name)
 
@@ -179,11 +206,15 @@ def _parsed(body: bytes) -> tuple[Members, RefusalError | None]:
 
 def _blank_messages(answer: Json) -> None:
     """Put null in the place of every `Message`, as the real service was seen to do."""
-    for part in answer if isinstance(answer, list) else [answer]:
-        if isinstance(part, dict):
-            for envelope in (part, part.get("AuthResponse")):
-                if isinstance(envelope, dict) and "Message" in envelope:
-                    envelope["Message"] = None
+    for envelope in _envelopes(answer):
+        envelope["Message"] = None
+
+
+def _envelopes(answer: Json) -> list[dict[str, Json]]:
+    """Every object of an answer that carries a `Message`."""
+    parts = [part for part in (answer if isinstance(answer, list) else [answer]) if isinstance(part, dict)]
+    candidates = [*parts, *(part.get("AuthResponse") for part in parts)]
+    return [it for it in candidates if isinstance(it, dict) and "Message" in it]
 
 
 def _auth_members(endpoint: Endpoint, members: Members) -> Members:
