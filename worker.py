@@ -18,7 +18,8 @@ from activities.interface import DNS_QUEUE, KEYS_QUEUE, SELLER_QUEUE, WORKFLOW_Q
 from activities.inventory import InventoryWriter
 from activities.issuance import Issuance
 from activities.keys import KeyMaker
-from activities.ownership import Ownership, TemporalRuns
+from activities.order_runs import OrderRuns
+from activities.ownership import Ownership
 from activities.ports import Clock
 from activities.purchase import Purchase
 from activities.refund import Refund
@@ -56,7 +57,7 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
     buying = Purchase(inventory, sellers, clock)
     rulings = Rulings(inventory, sellers, clock)
     refund = Refund(inventory, sellers, clock)
-    ownership = Ownership(inventory, TemporalRuns(), clock)
+    ownership = Ownership(inventory, OrderRuns(), clock)
     proof = Dcv(inventory, sellers, adapters.publishers, adapters.resolver, clock)
     issuance = Issuance(inventory, sellers, adapters.x509, clock)
     keys = KeyMaker(inventory, adapters.vault, adapters.x509, clock)

@@ -4,14 +4,12 @@ from datetime import timedelta
 from typing import Protocol
 
 from temporalio import activity
-from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.interface import OwnershipActivities
 from activities.messages import CancelInput, RunRef, TakeOverInput
 from activities.ports import Clock, Inventory
 from domain import ids
-from domain.errors import InvalidRequest, NotYet, Refused, Unavailable
+from domain.errors import InvalidRequest, NotYet, Refused
 from domain.inventory import AuditEvent, OrderRecord
 from domain.order import STATES, OrderState
 from domain.policy import request_digest
@@ -31,30 +29,6 @@ class Runs(Protocol):
     async def cancel(self, workflow_id: str, reason: str) -> None:
         """Ask for the cancellation of a run. Repeating it changes nothing."""
         ...
-
-
-class TemporalRuns:
-    """Implements :class:`Runs` by the client of the worker that runs the activity."""
-
-    async def is_alive(self, workflow_id: str, run_id: str) -> bool:
-        """Describe the newest run of the workflow id; another chain under the same id does not count."""
-        try:
-            described = await activity.client().get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise Unavailable("engine-unreachable", "Temporal could not be asked about the order's run") from None
-        first = described.raw_description.workflow_execution_info.first_run_id
-        running = described.raw_description.workflow_execution_info.status
-        return first in ("", run_id) and running == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
-
-    async def cancel(self, workflow_id: str, reason: str) -> None:
-        """Send the request; a run that is gone needs none."""
-        try:
-            await activity.client().get_workflow_handle(workflow_id).cancel(reason=reason)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise Unavailable("engine-unreachable", "Temporal could not be asked to cancel the run") from None
 
 
 class Ownership(OwnershipActivities):

@@ -71,6 +71,12 @@ def resume_workflow_id(order: str, number: int) -> str:
     return f"resume-{order}-{number}"
 
 
+def resume_number(workflow_id: str, order: str) -> int:
+    """Return the number in such a workflow id of that order; 0 for any other workflow id."""
+    number = workflow_id.removeprefix(f"resume-{order}-")
+    return int(number) if number != workflow_id and number.isascii() and number.isdecimal() else 0
+
+
 def slug(text: str) -> str:
     """Reduce a name to letters, digits, dot and dash; ``*`` becomes ``wildcard``."""
     return _UNSAFE.sub("-", text.lower().replace("*", "wildcard")).strip("-.") or "unnamed"

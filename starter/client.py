@@ -9,7 +9,6 @@ from typing import Any, Self
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
-    WorkflowExecutionDescription,
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
@@ -20,13 +19,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.adapters.build import Adapters, adapter_settings, open_adapters
 from activities.interface import WORKFLOW_QUEUE
 from activities.keys import KEY_PURPOSE
+from activities.order_runs import OrderRuns, first_run, require_open
 from activities.ports import Inventory
 from domain import ids
 from domain.errors import EvercertError, InvalidRequest, Refused, Unavailable
 from domain.inventory import AuditEvent, OrderRecord
 from domain.policy import request_digest
 from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
-from starter.existing import first_run, is_open, require_open, resuming
 from starter.history import RunHistory, read_steps
 from starter.logs import runtime
 from starter.plugin import evercert_plugin
@@ -76,6 +75,7 @@ class EvercertClient:
     def __init__(self, temporal: Client, adapters: Adapters) -> None:
         self._temporal = temporal
         self._adapters = adapters
+        self._runs = OrderRuns(lambda: temporal)
 
     @classmethod
     @asynccontextmanager
@@ -154,50 +154,8 @@ class EvercertClient:
             InvalidRequest: ``resume-differs`` when the stored request is not what was ordered.
             Unavailable: ``engine-unreachable``.
         """
-        require_open(order)
-        if is_open(await self._described(order.workflow_id), order.run_id):
-            raise Refused(
-                "run-alive",
-                f"order {order.order_id} is in the hands of run {order.workflow_id}, which is open",
-                next_step=f"evercert order watch {order.order_id}; terminate that run first if it is stuck",
-            )
-        request = resuming(order, by=by, reason=reason)
-        number = 1
-        while True:
-            workflow_id = ids.resume_workflow_id(order.order_id, number)
-            found = await self._described(workflow_id)
-            if found is None and (started := await self._startresuming(workflow_id, request)) is not None:
-                return started
-            if found is not None and is_open(found):
-                return StartedOrder(order.order_id, workflow_id, found.run_id, order.request_id, was_running=True)
-            number += found is not None  # None: another caller was faster; the same number is looked at again
-
-    async def _startresuming(self, workflow_id: str, request: OrderRequest) -> StartedOrder | None:
-        order_id = request.resume_order or ""
-        try:
-            handle = await self._temporal.start_workflow(
-                IssueCertificate.run,
-                request,
-                id=workflow_id,
-                task_queue=WORKFLOW_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                static_summary=f"take up order {order_id}: {request.product} for {request.common_name}",
-            )
-        except WorkflowAlreadyStartedError:
-            return None
-        except RPCError as error:
-            raise _engine_error(error) from None
-        run_id = handle.first_execution_run_id or handle.result_run_id or ""
-        return StartedOrder(order_id, workflow_id, run_id, request.request_id or "", was_running=False)
-
-    async def _described(self, workflow_id: str) -> WorkflowExecutionDescription | None:
-        try:
-            return await self._temporal.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise _engine_error(error) from None
+        taken = await self._runs.take_up(order, by=by, reason=reason)
+        return StartedOrder(order.order_id, taken.workflow_id, taken.run_id, order.request_id, taken.was_running)
 
     async def wait(self, started: StartedOrder) -> OrderResult:
         """Wait for the end of an order's run, for as long as it takes."""
@@ -236,7 +194,7 @@ class EvercertClient:
             InvalidRequest: ``run-not-found``.
             Unavailable: ``engine-unreachable``.
         """
-        found = await self._described(order.workflow_id)
+        found = await self._runs.described(order.workflow_id)
         if found is None or first_run(found) not in ("", order.run_id):
             raise _run_not_found()
         handle = self._temporal.get_workflow_handle(order.workflow_id, run_id=found.run_id)
