@@ -42,6 +42,7 @@ from domain.seller import (
     SellerOrganization,
     UnknownAnswer,
 )
+from domain.sync import OrderSale
 
 
 class SendGate(Protocol):
@@ -661,6 +662,10 @@ class Inventory(Protocol):
 
     async def oldest_open_order(self, account: str) -> datetime | None:
         """Return when the oldest order of the account that has not ended was begun, or None."""
+        ...
+
+    async def sales(self, order_ids: Sequence[str]) -> tuple[OrderSale, ...]:
+        """Return those orders that there are, by order id, each with its purchase."""
         ...
 
     async def raise_alert(self, alert: NewAlert, now: datetime) -> bool:

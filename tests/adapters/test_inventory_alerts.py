@@ -10,8 +10,8 @@ import pytest
 from activities.adapters.inventory import SqlInventory
 from domain import ids
 from domain.errors import InvalidRequest
-from domain.inventory import AlertKind, AuditEvent, NewAlert, OrderChange
-from tests.adapters.inventory_support import NOW, at, fresh_inventory, order
+from domain.inventory import ActState, AlertKind, AuditEvent, NewAlert, OrderChange
+from tests.adapters.inventory_support import NOW, at, fresh_inventory, moved, order, reserved
 
 SALE = NewAlert(
     kind=AlertKind.ORPHAN_SALE,
@@ -123,3 +123,15 @@ async def test_the_oldest_open_order_of_an_account_is_known(inventory: SqlInvent
     await inventory.change_order(order(1).order_id, OrderChange(state="cancelled"), None, at(9))
     assert await inventory.oldest_open_order("sandbox") == at(2)
     assert await inventory.oldest_open_order("other") is None
+
+
+async def test_orders_are_read_with_their_purchases_however_many(inventory: SqlInventory) -> None:
+    act = await reserved(inventory, order(1))
+    sent = await moved(inventory, act, ActState.SENDING)
+    await inventory.open_order(order(2, name="b.example.test"), NOW)
+    wanted = [order(number).order_id for number in range(1200)]
+    found = {sale.order.order_id: sale for sale in await inventory.sales(wanted)}
+    assert set(found) == {order(1).order_id, order(2).order_id}
+    assert found[order(1).order_id].act == sent
+    assert found[order(2).order_id].act is None
+    assert await inventory.sales(()) == ()

@@ -1,18 +1,21 @@
 """Alerts: written once per sale, seen again, settled by a person; and the orders that are still open."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 
-from activities.adapters.inventory.records import order_record, record
+from activities.adapters.inventory.records import act_record, order_record, record
 from activities.adapters.inventory.session import Queries, hits, insert_once, write_event
-from activities.adapters.inventory.tables import AlertRow, OrderRow
+from activities.adapters.inventory.tables import ActRow, AlertRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest
 from domain.inventory import AlertRecord, AuditEvent, NewAlert, OrderRecord
 from domain.order import STATES
+from domain.sync import OrderSale
 
 _ENDS = tuple(state.value for state, facts in STATES.items() if facts.is_end)
+_AT_ONCE = 500  # well below the number of parameters that either database takes
 
 
 class AlertQueries(Queries):
@@ -37,6 +40,21 @@ class AlertQueries(Queries):
         )
         async with self._db.reading() as session:
             return await session.scalar(query)
+
+    async def sales(self, order_ids: Sequence[str]) -> tuple[OrderSale, ...]:
+        """Return those orders that there are, by order id, each with its purchase; all as of one moment."""
+        found: list[OrderSale] = []
+        async with self._db.reading() as session:
+            for begin in range(0, len(order_ids), _AT_ONCE):
+                query = (
+                    select(OrderRow, ActRow)
+                    .outerjoin(ActRow, ActRow.act_id == OrderRow.order_id)
+                    .where(OrderRow.order_id.in_(order_ids[begin : begin + _AT_ONCE]))
+                    .order_by(OrderRow.order_id)
+                )
+                rows = await session.execute(query)
+                found += [OrderSale(order_record(row), act_record(act) if act else None) for row, act in rows]
+        return tuple(found)
 
     async def raise_alert(self, alert: NewAlert, now: datetime) -> bool:
         """Write an alert with its audit row, once; tell whether it is new.
