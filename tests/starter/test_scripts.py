@@ -136,6 +136,7 @@ def test_all_steps_run_in_order_with_a_line_each(checkout: Checkout) -> None:
         "lint-imports ",
         "python starter.server -m starter.server",
         "python tests.support.temporal -m tests.support.temporal",
+        "python starter.prove.postgres -m starter.prove.postgres",
         "python pytest -m pytest -q -n 2 --dist loadfile -m not php tests",
     ]
     steps = [line.split(",")[0] for line in done.stderr.splitlines() if line.startswith("ok ")]
@@ -153,7 +154,7 @@ def test_a_step_that_fails_stops_no_other(checkout: Checkout, broken: str, step:
     assert done.returncode == 1
     assert f"failed: {step};" in done.stderr
     assert "error because of" in done.stderr
-    assert len(checkout.calls) == 7
+    assert len(checkout.calls) == 8
 
 
 def test_steps_can_be_called_singly_and_tests_chosen_by_name(checkout: Checkout) -> None:
@@ -166,23 +167,24 @@ def test_steps_can_be_called_singly_and_tests_chosen_by_name(checkout: Checkout)
     assert checkout.run("deploy/test", "everything").returncode == 2
 
 
-def test_tests_whose_server_cannot_be_had_are_left_out_and_listed(checkout: Checkout) -> None:
-    broken = {"FAILING": "python_starter.server"}
-    done = checkout.run("deploy/test", "tests", env=broken)
+@pytest.mark.parametrize(("marker", "module"), [("server", "starter.server"), ("postgres", "starter.prove.postgres")])
+def test_tests_whose_server_cannot_be_had_are_left_out_and_listed(checkout: Checkout, marker: str, module: str) -> None:
+    done = checkout.run("deploy/test", "tests", env={"FAILING": f"python_{module}"})
     assert done.returncode == 0
-    assert "left out:\n  tests marked server, because because of python starter.server" in done.stderr
-    assert checkout.calls[-1].endswith("-m not server and not php tests")
+    assert f"left out:\n  tests marked {marker}, because because of python {module}" in done.stderr
+    assert checkout.calls[-1].endswith(f"-m not {marker} and not php tests")
 
 
-def test_with_all_what_is_left_out_is_a_failure_unless_allowed(checkout: Checkout) -> None:
-    broken = {"FAILING": "python_starter.server"}
+@pytest.mark.parametrize(("marker", "module"), [("server", "starter.server"), ("postgres", "starter.prove.postgres")])
+def test_with_all_what_is_left_out_is_a_failure_unless_allowed(checkout: Checkout, marker: str, module: str) -> None:
+    broken = {"FAILING": f"python_{module}"}
     strict = checkout.run("deploy/test", "--all", "tests", env=broken)
     assert strict.returncode == 1
-    assert "failed: server;" in strict.stderr
+    assert f"failed: {marker};" in strict.stderr
     assert "--no-skip" in checkout.calls[-1]
-    allowed = checkout.run("deploy/test", "--all", "tests", env=broken | {"EVERCERT_WITHOUT": "server"})
+    allowed = checkout.run("deploy/test", "--all", "tests", env=broken | {"EVERCERT_WITHOUT": marker})
     assert allowed.returncode == 0
-    assert "left out:\n  tests marked server" in allowed.stderr
+    assert f"left out:\n  tests marked {marker}" in allowed.stderr
 
 
 def test_the_php_sdk_may_always_be_missing_and_is_used_where_it_is(checkout: Checkout, tmp_path: Path) -> None:
