@@ -66,6 +66,18 @@ def test_a_ruling_needs_its_reason_and_a_number_of_digits(evercert: Evercert, wo
     assert told.error["code"] == "input-invalid" and world.engine.acts == []
 
 
+@pytest.mark.parametrize("number", [" ", "1" * 21, "99\n12", "9\x1b[2J1", "9,912,345", "-1", "0x1F", ONE], ids=ascii)
+def test_what_cannot_be_a_number_of_the_seller_is_not_sent(evercert: Evercert, world: World, number: str) -> None:
+    told = evercert("order", "resolve", ONE, "--seller-order", number, "--reason", "seen", "-o", "json")
+    assert (told.code, told.error["code"], world.engine.acts) == (4, "input-invalid", [])
+    assert told.error["detail"].startswith("seller_order_id: ") and number.strip() not in told.error["detail"].split()
+
+
+def test_no_number_is_no_outcome(evercert: Evercert, world: World) -> None:
+    told = evercert("order", "resolve", ONE, "--seller-order", "", "--reason", "seen", "-o", "json")
+    assert (told.code, told.error["code"], world.engine.acts) == (2, "usage", [])
+
+
 @pytest.mark.parametrize("outcome", ["--not-placed", "--abandon"])
 @pytest.mark.parametrize("argv", [(), ("--no-input",)])
 def test_real_money_is_confirmed(evercert: Evercert, world: World, outcome: str, argv: tuple[str, ...]) -> None:

@@ -212,9 +212,11 @@ async def run_cli(words: Sequence[str], env: dict[str, str], stdin: str = "") ->
 
 
 @asynccontextmanager
-async def open_house(home: Path, *, with_worker: bool = True) -> AsyncIterator[House]:
+async def open_house(home: Path, *, with_worker: bool = True, visibility_minutes: int = 60) -> AsyncIterator[House]:
     """Start a machine of its own; this process is a client of it for that time, whatever its environment said before."""
-    options = StackOptions(home=home, ui_port=None, ca_poll_seconds=0.2, with_worker=with_worker)
+    options = StackOptions(
+        home=home, ui_port=None, ca_poll_seconds=0.2, with_worker=with_worker, visibility_minutes=visibility_minutes
+    )
     async with Stack(options, lambda line: print(line, file=sys.stderr)) as stack:
         with pytest.MonkeyPatch.context() as patch:
             for key in [key for key in os.environ if key.startswith(("TEMPORAL_", "EVERCERT_"))]:
