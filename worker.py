@@ -7,7 +7,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from temporalio.api.workflowservice.v1 import GetClusterInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -24,7 +23,9 @@ from activities.ports import Clock
 from activities.purchase import Purchase
 from activities.refund import Refund
 from activities.rulings import Rulings
+from activities.sync_asking import SyncAsking
 from domain.errors import Misconfigured
+from starter.binding import bind
 from starter.client import connect_temporal
 from starter.plugin import WORKFLOWS
 from starter.server import missing_search_attributes
@@ -54,10 +55,10 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
     inventory, sellers, clock = adapters.inventory, adapters.sellers, adapters.clock
     checks = Checks(inventory, sellers, adapters.publishers, clock)
     writer = InventoryWriter(inventory, clock)
-    buying = Purchase(inventory, sellers, clock)
+    buying = Purchase(inventory, sellers, adapters.watermarks, clock)
     rulings = Rulings(inventory, sellers, clock)
-    refund = Refund(inventory, sellers, clock)
-    ownership = Ownership(inventory, OrderRuns(), clock)
+    refund = Refund(inventory, sellers, adapters.watermarks, clock)
+    ownership = Ownership(inventory, OrderRuns(), SyncAsking(), clock)
     proof = Dcv(inventory, sellers, adapters.publishers, adapters.resolver, clock)
     issuance = Issuance(inventory, sellers, adapters.x509, clock)
     keys = KeyMaker(inventory, adapters.vault, adapters.x509, clock)
@@ -85,7 +86,7 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
     }
 
 
-async def preflight(client: Client, adapters: Adapters) -> None:
+async def preflight(client: Client, adapters: Adapters, own_server: str = "") -> None:
     """Refuse to poll where a run would hang or be bought twice.
 
     Raises:
@@ -100,27 +101,7 @@ async def preflight(client: Client, adapters: Adapters) -> None:
             next_step="evercert temporal provision",
         )
     await check_clock(client)
-    await _bind(client, adapters)
-
-
-async def _bind(client: Client, adapters: Adapters) -> None:
-    """Bind the inventory to the namespace and cluster it works with; order ids and run states are theirs."""
-    info = await client.workflow_service.get_cluster_info(GetClusterInfoRequest())
-    bound = await adapters.inventory.bind_installation(
-        namespace=client.namespace, cluster_id=info.cluster_id, key_check=b"", now=await adapters.clock.now()
-    )
-    if bound.namespace != client.namespace:
-        raise Misconfigured(
-            "namespace-differs",
-            f"this inventory belongs to namespace {bound.namespace}, not to {client.namespace}",
-            next_step="name the right profile of Temporal in the settings, or use another inventory",
-        )
-    if bound.cluster_id != info.cluster_id:
-        raise Misconfigured(
-            "cluster-differs",
-            "this inventory belongs to another Temporal cluster; orders may be under way there",
-            next_step="connect to that cluster, or start with an inventory of its own",
-        )
+    await bind(client, adapters, own_server=own_server)
 
 
 async def run_worker(
@@ -149,7 +130,7 @@ async def run_worker(
     async with open_adapters(adapter_settings(settings), clock) as opened:
         adapters = around(opened)
         client = await connect_temporal(settings)
-        await preflight(client, adapters)
+        await preflight(client, adapters, settings.own_server)
         async with AsyncExitStack() as stack:
             for worker in workers(client, adapters, roles):
                 await stack.enter_async_context(worker)

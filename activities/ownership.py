@@ -1,4 +1,4 @@
-"""Who may act for an order: the account must not be parked, and the run must own the order."""
+"""Who may act for an order: its account must neither be parked nor wait for a comparison, and the run must own it."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -15,6 +15,7 @@ from domain.order import STATES, OrderState
 from domain.policy import request_digest
 
 _ACCOUNT_PAUSE = timedelta(minutes=1)
+_SHORTEST_PAUSE = timedelta(seconds=5)
 SURE_AFTER = timedelta(minutes=5)
 """A run must be found closed or missing twice, this far apart, before its order is taken over."""
 
@@ -31,26 +32,53 @@ class Runs(Protocol):
         ...
 
 
+class Comparison(Protocol):
+    """Has the lists of all accounts compared."""
+
+    async def ask(self) -> None:
+        """Ask for it; asked for again while it is under way it is one. Raises ``Unavailable``."""
+        ...
+
+
 class Ownership(OwnershipActivities):
     """Implements :class:`OwnershipActivities`."""
 
-    def __init__(self, inventory: Inventory, runs: Runs, clock: Clock, sure_after: timedelta = SURE_AFTER) -> None:
+    def __init__(
+        self, inventory: Inventory, runs: Runs, sync: Comparison, clock: Clock, sure_after: timedelta = SURE_AFTER
+    ) -> None:
         self._inventory = inventory
         self._runs = runs
+        self._sync = sync
         self._clock = clock
         self._sure_after = sure_after
 
     @activity.defn(name="await_account")
     async def await_account(self, run: RunRef) -> None:
-        """Return when the account is not parked. Twice: asked again."""
+        """Return when the account is neither parked nor waits for a comparison. Twice: asked again."""
         account = await self._inventory.account(run.account)
-        if account is not None and account.parked_code:
+        if account is None:
+            return  # the run that waits is told by what it does next
+        if account.parked_code:
             raise NotYet(
                 "account-parked",
                 f"seller account {run.account} is parked: {account.parked_code}",
                 next_step=f"give it a good token, then: evercert account check {run.account}",
                 retry_after=_ACCOUNT_PAUSE,
             )
+
+        wait = await self._inventory.reconcile_wait(run.account)
+        if wait is None:
+            return
+        left = wait.ready_at - await self._clock.now()
+        if left <= timedelta():
+            await self._sync.ask()  # a reading that begins now ends the wait
+        raise NotYet(
+            "reconcile-first",
+            f"the orders of account {run.account} at the seller are to be compared with the inventory first: "
+            f"{wait.reason}",
+            next_step="nothing to do; evercert doctor tells how far it is",
+            retry_after=min(max(left, _SHORTEST_PAUSE), _ACCOUNT_PAUSE),
+        )
 
     @activity.defn(name="request_cancel")
     async def request_cancel(self, given: CancelInput) -> None:

@@ -29,6 +29,7 @@ from domain.inventory import (
     VersionRecord,
 )
 from domain.product import Product
+from domain.reconcile import Standing, Wait, Watermark
 from domain.seller import (
     AccountDetail,
     CsrFacts,
@@ -431,6 +432,30 @@ class KeyVault(Protocol):
         ...
 
 
+class Watermarks(Protocol):
+    """Keeps, outside of the inventory, how far the inventory had come when something was last sent."""
+
+    async def read(self) -> Watermark | None:
+        """Return what is kept; None where nothing is yet.
+
+        Raises:
+            Misconfigured: ``sequence-unreadable`` when what is kept cannot be understood.
+            Unavailable: ``sequence-unavailable`` when it cannot be read.
+        """
+        ...
+
+    async def keep(self, mark: Watermark) -> None:
+        """Keep a mark, on the disk before this returns; repeating changes nothing.
+
+        Several processes may keep marks at once: the highest sequence and the latest instant stay.
+
+        Raises:
+            Unavailable: ``sequence-unavailable``: it is not kept, and nothing may be sent.
+            Misconfigured: as ``read``; ``sequence-foreign`` when what is kept is of another installation.
+        """
+        ...
+
+
 class Inventory(Protocol):
     """The record of orders, certificates, keys and accounts. Each method is one transaction with its audit rows."""
 
@@ -443,6 +468,56 @@ class Inventory(Protocol):
         self, *, namespace: str, cluster_id: str, key_check: bytes, now: datetime
     ) -> Installation:
         """Write what is still empty of the three; values already there are left alone and returned."""
+        ...
+
+    # reconcile first
+    async def standing(self, mark: Watermark | None = None) -> Standing:
+        """Tell where the inventory stands, also against a mark that is kept outside of it. Reads only."""
+        ...
+
+    async def require_reconcile(
+        self, reason: str, *, since: datetime, event: AuditEvent, sent_until: datetime | None = None, past: int = 0
+    ) -> bool:
+        """Let no act leave before each account was compared; told again with another reason, both count.
+
+        Args:
+            reason: one sentence for people.
+            since: the list must be read from then on.
+            event: the audit row; the same one twice changes nothing.
+            sent_until: until when something unknown may have been sent; the accounts' windows begin there.
+            past: the audit goes on above this number.
+
+        Returns:
+            False when this event was told before.
+        """
+        ...
+
+    async def account_compared(self, account: str, *, at: datetime, event: AuditEvent) -> bool:
+        """Remember that the account's whole list was compared; the reading began at ``at``.
+
+        Returns:
+            True when that ended the account's wait: ``event`` is then written, and ``reconcile.finished`` after the last
+            account. False otherwise: it waited for nothing, or for a later reading. Repeating changes nothing.
+
+        Raises:
+            InvalidRequest: ``account-not-found``.
+        """
+        ...
+
+    async def reconcile_wait(self, account: str) -> Wait | None:
+        """Return what the account waits for, or None. Raises ``InvalidRequest('account-not-found')``."""
+        ...
+
+    async def reconcile_pending(self, account: str) -> str:
+        """Return why nothing may leave for the account, or ``""``."""
+        ...
+
+    async def mark_database(self, mark: str) -> None:
+        """Remember which database the inventory is in. Repeating changes nothing."""
+        ...
+
+    async def rebind_cluster(self, cluster_id: str, event: AuditEvent) -> None:
+        """Bind the inventory to another Temporal cluster. Repeating changes nothing."""
         ...
 
     # configured objects

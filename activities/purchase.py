@@ -9,8 +9,9 @@ from activities.act_changes import ActChanges
 from activities.interface import PurchaseActivities
 from activities.messages import PurchaseInput, PurchaseResult, RunRef
 from activities.order_view import OrderView
-from activities.ports import Clock, Inventory, Seller, Sellers, SendGate
+from activities.ports import Clock, Inventory, Seller, Sellers, SendGate, Watermarks
 from activities.seller_calls import SellerCalls, visibility_window
+from activities.sending import Sending
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
 from domain.inventory import ActRecord, ActState
@@ -22,12 +23,13 @@ from domain.seller import Money, Placement, SellerOrder
 class Purchase(PurchaseActivities):
     """Implements :class:`PurchaseActivities`."""
 
-    def __init__(self, inventory: Inventory, sellers: Sellers, clock: Clock) -> None:
+    def __init__(self, inventory: Inventory, sellers: Sellers, watermarks: Watermarks, clock: Clock) -> None:
         self._inventory = inventory
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
         self._view = OrderView(inventory, clock)
         self._acts = ActChanges(inventory, clock)
+        self._sending = Sending(inventory, watermarks, clock)
 
     @activity.defn(name="purchase")
     async def purchase(self, given: PurchaseInput) -> PurchaseResult:
@@ -157,16 +159,11 @@ class Purchase(PurchaseActivities):
             await seller.validate(placement)
         except Refused as error:
             return await self._definitely_refused(act, error)
-        deadline = await self._clock.now() + timedelta(seconds=purchase.SEND_SECONDS)
         info = activity.info()
-        act = await self._acts.change(
-            act,
-            ActState.SENDING,
-            "purchase.sending",
-            send_deadline=deadline,
-            sender=f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}",
-        )
-        gate = _WatchedGate(self._clock.send_gate(deadline))
+        sender = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
+        act = await self._sending.begin(act, given.run.account, "purchase", sender=sender)
+        assert act.send_deadline is not None
+        gate = _WatchedGate(self._clock.send_gate(act.send_deadline))
         try:
             found = await seller.place(placement, gate)
         except NotSent:

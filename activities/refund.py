@@ -11,8 +11,9 @@ from activities.act_changes import ActChanges
 from activities.interface import RefundActivities
 from activities.messages import RefundInput, RefundResult
 from activities.order_view import OrderView
-from activities.ports import Clock, Inventory, Seller, Sellers
+from activities.ports import Clock, Inventory, Seller, Sellers, Watermarks
 from activities.seller_calls import SellerCalls, visibility_window
+from activities.sending import Sending
 from domain import cadence, ids, purchase
 from domain.errors import Ambiguous, NotSent, NotYet, Refused, Unavailable
 from domain.inventory import ActKind, ActRecord, ActState, AuditEvent
@@ -26,12 +27,13 @@ ASK_AGAIN_AFTER = timedelta(days=7)
 class Refund(RefundActivities):
     """Implements :class:`RefundActivities`."""
 
-    def __init__(self, inventory: Inventory, sellers: Sellers, clock: Clock) -> None:
+    def __init__(self, inventory: Inventory, sellers: Sellers, watermarks: Watermarks, clock: Clock) -> None:
         self._inventory = inventory
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
         self._view = OrderView(inventory, clock)
         self._acts = ActChanges(inventory, clock)
+        self._sending = Sending(inventory, watermarks, clock)
 
     @activity.defn(name="request_refund")
     async def request_refund(self, given: RefundInput) -> RefundResult:
@@ -61,11 +63,11 @@ class Refund(RefundActivities):
         return _result(act, found)
 
     async def _send(self, given: RefundInput, act: ActRecord, seller: Seller) -> RefundResult:
-        deadline = await self._clock.now() + timedelta(seconds=purchase.SEND_SECONDS)
-        act = await self._acts.change(act, ActState.SENDING, "refund.sending", send_deadline=deadline)
+        act = await self._sending.begin(act, given.run.account, "refund")
+        assert act.send_deadline is not None
         try:
             found = await seller.request_refund(
-                given.seller_order_id, reason=given.reason, gate=self._clock.send_gate(deadline)
+                given.seller_order_id, reason=given.reason, gate=self._clock.send_gate(act.send_deadline)
             )
         except NotSent:
             await self._acts.change(act, ActState.RESERVED, "refund.not-sent")

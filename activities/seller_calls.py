@@ -9,20 +9,18 @@ from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
 from domain import ids, purchase
 from domain.errors import EvercertError, InvalidRequest, Misconfigured, NotYet, Refused, Unavailable
-from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent, Environment
+from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent
 from domain.seller import Placement, SellerOrder
 
 _LIST_BEFORE = timedelta(days=1)
 _MOST_PAGES = 50
 _LONGEST_HOLD = timedelta(hours=1)  # a seller that asks for more is asked once an hour whether it means it
 _SHORTEST_WAIT = timedelta(milliseconds=50)
-_LEAST_LIVE_WINDOW = timedelta(minutes=15)
 
 
 def visibility_window(account: AccountRecord) -> timedelta:
-    """Return how long a sale may take to show up; whatever is set, a real seller gets a quarter of an hour."""
-    window = timedelta(minutes=account.visibility_minutes)
-    return max(window, _LEAST_LIVE_WINDOW) if account.environment is Environment.LIVE else window
+    """Return how long a sale may take to show up."""
+    return account.window
 
 
 class SellerCalls:

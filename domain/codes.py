@@ -302,6 +302,12 @@ CODES: dict[str, CodeFacts] = {
     ),
     # the seller
     "auth-rejected": _setup("the seller turned the credential down", "evercert account check NAME"),
+    "reconcile-first": CodeFacts(
+        "the inventory may have lost something: nothing is bought before the seller's list was compared with it",
+        "wait for SyncOrders; evercert doctor tells how far it is",
+        Exit.CONFLICT,
+        retryable=True,
+    ),
     "account-parked": CodeFacts(
         "work of the account waits, because the seller turned its credential down",
         "evercert account check NAME",
@@ -345,13 +351,24 @@ CODES: dict[str, CodeFacts] = {
     "db-upgrade-needed": _engine("the inventory's schema does not fit this release", "evercert db upgrade"),
     "db-url-invalid": _engine("the inventory's address cannot be used", "evercert config show"),
     "db-driver-missing": _engine("the driver of that database is not installed", "install evercert[postgres]"),
+    "inventory-torn": _engine(
+        "the inventory's file was put back beside the log of another", "stop all workers, copy again without that log"
+    ),
+    "sequence-unavailable": _engine(
+        "the sequence file cannot be read or written", "make room, or set its rights right", retryable=True
+    ),
+    "sequence-unreadable": _setup("the sequence file holds something else", "move it away, then evercert db reconcile"),
+    "sequence-foreign": _setup("the sequence file is of another inventory", "configure the inventory it belongs to"),
     "inventory-unavailable": _engine("the inventory does not answer", "check the database", retryable=True),
     # the engine
     "engine-unreachable": _engine("Temporal does not answer", "evercert doctor temporal", retryable=True),
     "no-worker": _engine("no worker takes the work up", "evercert worker run", retryable=True),
     "search-attribute-missing": _engine("Temporal lacks search attributes of ours", "evercert temporal provision"),
     "namespace-differs": _engine("the inventory belongs to another Temporal namespace", "evercert config show"),
-    "cluster-differs": _engine("the inventory belongs to another Temporal cluster", "connect to that cluster"),
+    "cluster-differs": _engine(
+        "the inventory belongs to another Temporal cluster",
+        "connect to that cluster, or evercert temporal provision --rebind --reason TEXT",
+    ),
     "clock-differs": _engine("the clocks of this machine and of Temporal differ", "set both by NTP"),
     "sandbox-not-ready": _engine("the sandbox did not start", "look at its log"),
     "worker-not-ready": _engine("the worker did not start", "look at its log"),

@@ -4,12 +4,14 @@ The inventory is the record of orders, certificates, versions, keys and accounts
 way. Secrets appear here only as references (``secret_id``, ``key_id``).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
 
 from domain.seller import Message, Money, ProofRecord
+
+LEAST_LIVE_WINDOW = timedelta(minutes=15)
 
 
 class Environment(StrEnum):
@@ -36,6 +38,7 @@ class AccountRecord(Message):
         unknown_answer: shape of the seller's answer for an order that nobody placed; empty: not calibrated yet.
         fallback_url: asked instead when ``base_url`` cannot be connected to, for reads alone; or ``""``.
         calls_per_second, calls_burst: budget of calls over all workers; 0 takes what suits the environment.
+        compared_at: when the reading of the list began that was last compared with the inventory.
         version: for optimistic locking.
     """
 
@@ -54,7 +57,14 @@ class AccountRecord(Message):
     fallback_url: str = ""
     calls_per_second: int = 0
     calls_burst: int = 0
+    compared_at: datetime | None = None
     version: int = 1
+
+    @property
+    def window(self) -> timedelta:
+        """How long a sale may take to show up; whatever is set, a real seller gets a quarter of an hour."""
+        window = timedelta(minutes=self.visibility_minutes)
+        return max(window, LEAST_LIVE_WINDOW) if self.environment is Environment.LIVE else window
 
     @property
     def call_budget(self) -> tuple[int, int]:
@@ -375,10 +385,23 @@ class AlertRecord(NewAlert):
 
 
 class Installation(Message):
-    """Who this inventory belongs to: bound to one Temporal namespace and cluster, and to one master key."""
+    """Who this inventory belongs to: bound to one Temporal namespace and cluster, and to one master key.
+
+    Attributes:
+        installation_id: made with the inventory.
+        namespace, cluster_id, key_check: what it is bound to.
+        audit_sequence: the newest row of the audit.
+        reconcile_since, reconcile_reason: since when and why nothing is bought before lists were compared, or empty.
+        sent_until: until when something may have been sent that this inventory does not know of.
+        database_mark: which PostgreSQL it was last seen in, and on which timeline.
+    """
 
     installation_id: str
     namespace: str = ""
     cluster_id: str = ""
     key_check: bytes = b""
     audit_sequence: int = 0
+    reconcile_since: datetime | None = None
+    reconcile_reason: str = ""
+    sent_until: datetime | None = None
+    database_mark: str = ""

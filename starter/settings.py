@@ -7,6 +7,7 @@ spends money must not obey a file in a cloned repository. Any value of the file 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,19 @@ SYSTEM_FILE = Path("/etc/evercert/config.toml")
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 DEFAULT_NAMESPACE = "evercert"
 FLAT_VARIABLES = frozenset(
-    {"PROFILE", "CONFIG", "OUTPUT", "COLOR", "TIME", "ACCESSIBLE", "NO_INPUT", "DEBUG", "HOME", "CI_STRICT"}
+    {
+        "PROFILE",
+        "CONFIG",
+        "OUTPUT",
+        "COLOR",
+        "TIME",
+        "ACCESSIBLE",
+        "NO_INPUT",
+        "DEBUG",
+        "HOME",
+        "CI_STRICT",
+        "OWN_SERVER",
+    }
 )
 """Variables of one word; they name no value of the file."""
 
@@ -74,6 +87,8 @@ class Settings(_Section):
         web_ui: address of the Temporal Web UI, for links.
         inventory: ``sqlite``, a database address without password, or ``env:NAME`` / ``file:PATH`` that holds one.
         master_key: reference: ``file:PATH`` (relative to the config folder), ``env:NAME`` or ``vault:PATH``.
+        own_server: address of the Temporal server that Evercert started for this process, or empty; said by the one who
+            started both, in ``EVERCERT_OWN_SERVER``, and by nobody else.
     """
 
     profile: str
@@ -85,6 +100,19 @@ class Settings(_Section):
     master_key: str = "file:master.key"
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
+    own_server: str = ""
+
+    @property
+    def sequence_file(self) -> Path:
+        """Where it is kept how far the inventory was when something was last sent: beside the master key.
+
+        A master key that is no file has no place beside it; the data folder is taken then.
+        """
+        kind, _, path = self.master_key.partition(":")
+        folder = (self.base_dir / Path(path).expanduser()).parent if kind == "file" else self.paths.data
+        if self.profile == "default":
+            return folder / "evercert.sequence"
+        return folder / f"evercert-{re.sub(r'[^A-Za-z0-9_.-]', '_', self.profile)}.sequence"
 
     @property
     def base_dir(self) -> Path:
@@ -173,6 +201,7 @@ def load(*, config: Path | None = None, profile: str | None = None, environ: Map
     for variable, dotted, text in _variables(env, name):
         _put(values, dotted, text)
         origins[dotted] = variable
+    values["own_server"] = env.get("EVERCERT_OWN_SERVER", "")
     return Loaded(_build(values, name, paths, file, origins), origins)
 
 

@@ -28,7 +28,9 @@ from activities.adapters.build import (
 from domain import ids
 from domain.errors import Unavailable
 from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, Environment
+from starter.client import connect_temporal
 from starter.process import ChildProcess
+from starter.schedules import provide_schedules
 from starter.server import DevServer, find_binary, provision
 from starter.settings import Settings, load_settings
 from workflows.search_attributes import REGISTRATION
@@ -54,6 +56,7 @@ class StackOptions:
         temporal_port, sandbox_port, dns_port: 0 picks a free one.
         ca_poll_seconds: how often the sandbox's CA looks for proof.
         with_worker: start a worker process too.
+        with_schedules: let Temporal start by itself what it should from time to time; a test starts it by hand.
         worker_module: what is run as the worker; a test puts a damaged one here.
         namespace: of Temporal; several stacks may share one server, each in a namespace of its own.
         server: a running server to share, which somebody else stops; None starts one in ``home``.
@@ -68,6 +71,7 @@ class StackOptions:
     dns_port: int = 0
     ca_poll_seconds: float = 1.0
     with_worker: bool = True
+    with_schedules: bool = True
     worker_module: str = "starter.cli"
     namespace: str = NAMESPACE
     server: DevServer | None = None
@@ -125,6 +129,8 @@ class Stack:
         self.sandbox = await self._start_sandbox()
         self.settings = load_settings(environ=self.environment())
         await self._prepare_home()
+        if options.with_schedules:
+            await provide_schedules(await connect_temporal(self.settings))
         if options.with_worker:
             await self.start_worker()
 
@@ -143,6 +149,7 @@ class Stack:
             "TEMPORAL_ADDRESS": self.server.address,
             "TEMPORAL_NAMESPACE": self.options.namespace,
             "TEMPORAL_CONFIG_FILE": str(self.options.home / "temporal.toml"),
+            "EVERCERT_OWN_SERVER": self.server.address,
             "PYTHONUNBUFFERED": "1",
             **({"EVERCERT_PROFILE__DEFAULT__WEB_UI": self.server.ui_url} if self.server.ui_url else {}),
             **(

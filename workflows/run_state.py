@@ -28,6 +28,11 @@ _REFUND = (
     "state what the seller decided."
 )
 _ACCOUNT = "An administrator: `evercert account check NAME` once the seller's account is right again."
+_COMPARED = (
+    "Nothing: the seller's orders are compared with the inventory, then this goes on by itself. "
+    "`evercert doctor` tells since when, why, and what is still missing."
+)
+_RECONCILE = "reconcile-first"
 _IN_DOUBT = ("purchase-in-doubt", "order-not-ours")
 _REFUND_CODES = ("refund-undecided", "refund-in-doubt", "refund-refused")
 
@@ -108,12 +113,14 @@ class RunState:
     @property
     def needs_person(self) -> bool:
         """Whether the run stands still until a person acts."""
+        if self.code == _RECONCILE:
+            return False
         return self.waiting_for in (WaitingFor.PERSON, WaitingFor.ACCOUNT)
 
     def helps(self) -> tuple[str, ...]:
         """Return what a person may do now, one sentence each."""
         if self.waiting_for is WaitingFor.ACCOUNT:
-            return (_ACCOUNT, _CHECK_NOW, _CANCEL)
+            return (_COMPARED if self.code == _RECONCILE else _ACCOUNT, _CHECK_NOW, _CANCEL)
         if self.state is OrderState.AWAITING_REFUND or self.code in _REFUND_CODES:
             return (_CHECK_NOW, _REFUND)
         if self.state is OrderState.NEEDS_PERSON:
@@ -151,6 +158,8 @@ class RunState:
     def _headline(self) -> str:
         if STATES[self.state].is_end:
             return f"{self.state.value}: {STATES[self.state].sentence}"
+        if self.waiting_for is WaitingFor.ACCOUNT and self.code == _RECONCILE:
+            return f"Waiting for: the comparison of the seller's orders with ours ({STATES[self.state].sentence})"
         whom = {
             WaitingFor.NOBODY: "nobody, it is at work",
             WaitingFor.SELLER: "the seller",

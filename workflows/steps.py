@@ -22,7 +22,7 @@ from workflows.run_state import RunState
 
 R = TypeVar("R")
 
-_ACCOUNT_CODES = frozenset({"auth-rejected", "account-parked", "seller-answer-changed"})
+_ACCOUNT_CODES = frozenset({"auth-rejected", "account-parked", "seller-answer-changed", "reconcile-first"})
 NOT_OWNER = "not-owner"
 
 

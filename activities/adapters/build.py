@@ -14,7 +14,7 @@ from typing import Protocol
 from activities.adapters.clock import SystemClock
 from activities.adapters.dns import SECRET_PURPOSE_DNS_TSIG, AuthoritativeResolver, PublisherDirectory
 from activities.adapters.http import CONNECT_SECONDS, READ_SECONDS, HttpClient
-from activities.adapters.inventory import SqlInventory, open_inventory, schema_state, upgrade
+from activities.adapters.inventory import SqlInventory, open_inventory, require_own_log, schema_state, upgrade
 from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN, SellerDirectory
 from activities.adapters.vault import (
     EnvelopeVault,
@@ -25,9 +25,21 @@ from activities.adapters.vault import (
     load_kek,
     verify_key_check,
 )
+from activities.adapters.watermark_file import WatermarkFile
 from activities.adapters.x509 import CryptographyX509
-from activities.ports import X509, Clock, DnsPublisher, DnsPublishers, DnsResolver, Inventory, KeyVault, Seller, Sellers
-from domain.errors import Misconfigured
+from activities.ports import (
+    X509,
+    Clock,
+    DnsPublisher,
+    DnsPublishers,
+    DnsResolver,
+    Inventory,
+    KeyVault,
+    Seller,
+    Sellers,
+    Watermarks,
+)
+from domain.errors import EvercertError, Misconfigured
 from domain.inventory import AccountRecord, DnsAccountRecord, Installation
 
 SELLER_TOKEN_PURPOSE = SECRET_PURPOSE_SELLER_TOKEN
@@ -67,6 +79,11 @@ class StartSettings(Protocol):
         ...
 
     @property
+    def sequence_file(self) -> Path:
+        """Where it is kept how far the inventory was when something was last sent."""
+        ...
+
+    @property
     def http(self) -> HttpPatience:
         """How long outgoing HTTP waits."""
         ...
@@ -78,6 +95,7 @@ class AdapterSettings:
 
     inventory_url: str
     master_key: KeyEncryptionKey
+    sequence_file: Path
     connect_seconds: float = CONNECT_SECONDS
     read_seconds: float = READ_SECONDS
 
@@ -90,6 +108,7 @@ class Adapters:
     """Every port, open."""
 
     inventory: SqlInventory
+    watermarks: Watermarks
     vault: KeyVault
     sellers: Sellers
     publishers: DnsPublishers
@@ -108,6 +127,7 @@ def adapter_settings(settings: StartSettings) -> AdapterSettings:
     return AdapterSettings(
         settings.inventory_url,
         _master_key(settings),
+        settings.sequence_file,
         connect_seconds=settings.http.connect_seconds,
         read_seconds=settings.http.read_seconds,
     )
@@ -132,10 +152,12 @@ async def open_adapters(settings: AdapterSettings, clock: Clock | None = None) -
     The first opening binds the inventory to the master key; later ones verify it, before anything is sealed or opened.
 
     Raises:
-        Misconfigured: ``db-upgrade-needed``, ``master-key-wrong``.
+        Misconfigured: ``db-upgrade-needed``, ``master-key-wrong``, ``inventory-torn``.
         Unavailable: ``inventory-unavailable``.
     """
     ticking: Clock = clock or SystemClock()
+    watermarks = WatermarkFile(settings.sequence_file)
+    await _require_own_log(settings.inventory_url, watermarks)
     inventory = await open_inventory(settings.inventory_url)
     http = HttpClient(connect_seconds=settings.connect_seconds, read_seconds=settings.read_seconds)
     try:
@@ -143,6 +165,7 @@ async def open_adapters(settings: AdapterSettings, clock: Clock | None = None) -
         vault = EnvelopeVault(settings.master_key, installation.installation_id)
         yield Adapters(
             inventory=inventory,
+            watermarks=watermarks,
             vault=vault,
             sellers=SellerDirectory(inventory, vault, http, ticking),
             publishers=PublisherDirectory(inventory, vault),
@@ -154,6 +177,16 @@ async def open_adapters(settings: AdapterSettings, clock: Clock | None = None) -
     finally:
         await http.close()
         await inventory.aclose()
+
+
+async def _require_own_log(url: str, watermarks: Watermarks) -> None:
+    """Look, before SQLite does, whether a file that was put back lies beside a log that is not its own."""
+    try:
+        mark = await watermarks.read()
+    except EvercertError:
+        return  # told by whoever needs it; commands that send nothing go on
+    if mark is not None:
+        await require_own_log(url, mark.file_sequence)
 
 
 async def bind_master_key(inventory: Inventory, kek: KeyEncryptionKey, clock: Clock) -> Installation:

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from domain.errors import EvercertError, NotYet, Unavailable
 from domain.inventory import ActRecord, ActState, NewOrder, OrderRecord
 from domain.request import ResolvePurchase
 from domain.seller import Money
-from tests.activities.shop import Shop, StandingClock
+from tests.activities.shop import KeptInMemory, Shop, StandingClock
 from tests.adapters.inventory_support import NOW
 
 Given = TypeVar("Given")
@@ -64,6 +64,7 @@ class Desk:
     shop: Shop
     wanted: NewOrder
     attempts: int = 0
+    watermarks: KeptInMemory = field(default_factory=KeptInMemory)
 
     @property
     def run(self) -> RunRef:
@@ -84,7 +85,7 @@ class Desk:
         return SellerRef(run=self.run, seller_order_id=self.shop.sold[-1].seller_order_id, names=self.wanted.names)
 
     def buyer(self, shop: Any = None, clock: Any = None) -> Purchase:
-        return Purchase(self.inventory, shop or self.shop, clock or self.clock)
+        return Purchase(self.inventory, shop or self.shop, self.watermarks, clock or self.clock)
 
     async def buy(self, shop: Any = None, *, clock: Any = None, **changes: Any) -> PurchaseResult:
         """One attempt of the activity, as Temporal would start it."""
@@ -112,7 +113,7 @@ class Desk:
 
     async def refund(self, shop: Any = None, **changes: Any) -> RefundResult:
         """One attempt to ask for the refund."""
-        work = Refund(self.inventory, shop or self.shop, self.clock)
+        work = Refund(self.inventory, shop or self.shop, self.watermarks, self.clock)
         return await run(work.request_refund, self.refund_given(**changes))
 
     async def refund_until_settled(self, **changes: Any) -> RefundResult:

@@ -10,6 +10,7 @@ from typing import cast
 from activities.ports import Seller, SendGate
 from domain.errors import Ambiguous, EvercertError, NotSent, NotYet, Refused, Unavailable
 from domain.product import Product, ProductTerm
+from domain.reconcile import Watermark, higher
 from domain.seller import Money, Placement, ProofRecord, SellerOrder, SellerState
 from tests.adapters.inventory_support import NOW
 
@@ -40,6 +41,25 @@ class _Gate:
 
     def may_send(self) -> bool:
         return self.clock.at < self.deadline and not self.clock.is_drifting
+
+
+@dataclass
+class KeptInMemory:
+    """How far the inventory was when something was last sent, kept where no copy of the inventory reaches."""
+
+    mark: Watermark | None = None
+    on_keep: EvercertError | None = None
+    on_read: EvercertError | None = None
+
+    async def read(self) -> Watermark | None:
+        if self.on_read is not None:
+            raise self.on_read
+        return self.mark
+
+    async def keep(self, mark: Watermark) -> None:
+        if self.on_keep is not None:
+            raise self.on_keep
+        self.mark = mark if self.mark is None else higher(self.mark, mark)
 
 
 @dataclass

@@ -34,7 +34,7 @@ from domain.inventory import ActState
 from domain.order import OrderState
 from domain.request import DcvChoice, OrderRequest
 from tests.activities.desk import Desk, at_once, refused, run, twice
-from tests.activities.shop import PROOF, Shop
+from tests.activities.shop import PROOF, KeptInMemory, Shop
 from tests.activities.zone import Zone
 from tests.adapters.inventory_support import NOW, event, order
 
@@ -51,6 +51,10 @@ class FakeRuns:
     alive: set[str] = field(default_factory=set)
     cancelled: list[tuple[str, str]] = field(default_factory=list)
     asked: int = 0
+    comparisons: int = 0
+
+    async def ask(self) -> None:
+        self.comparisons += 1
 
     async def is_alive(self, workflow_id: str, run_id: str) -> bool:
         self.asked += 1
@@ -66,7 +70,7 @@ def runs() -> FakeRuns:
 
 
 def ownership(desk: Desk, runs: FakeRuns) -> Ownership:
-    return Ownership(desk.inventory, runs, desk.clock)
+    return Ownership(desk.inventory, runs, runs, desk.clock)
 
 
 def successor(desk: Desk, number: int = 1) -> RunRef:
@@ -191,7 +195,7 @@ def outward(desk: Desk, zone: Zone) -> dict[str, tuple[Any, Any]]:
     key_id = ids.key_id(desk.wanted.order_id, 1)
     checks, proof = Checks(inventory, shop, zone, clock), Dcv(inventory, shop, zone, zone, clock)
     issuance = Issuance(inventory, shop, CryptographyX509(), clock)
-    refund, vault = Refund(inventory, shop, clock), EnvelopeVault(KeyEncryptionKey(bytes(32)), "i")
+    refund, vault = Refund(inventory, shop, KeptInMemory(), clock), EnvelopeVault(KeyEncryptionKey(bytes(32)), "i")
     publish = PublishInput(run=desk.run, dns_account="dns", names=desk.wanted.names, records=(PROOF,))
     asked = CheckInput(run=desk.run, request=REQUEST)
     key = PrepareKeyInput(run=desk.run, names=desk.wanted.names, algorithm="ecdsa", size=256)

@@ -28,7 +28,7 @@ async def bought(desk: Desk) -> Desk:
 
 
 def refunds(desk: Desk) -> Refund:
-    return Refund(desk.inventory, desk.shop, desk.clock)
+    return Refund(desk.inventory, desk.shop, desk.watermarks, desk.clock)
 
 
 async def refund_state(desk: Desk, number: int = 1) -> ActState:

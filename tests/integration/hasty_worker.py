@@ -2,15 +2,15 @@
 
 from datetime import timedelta
 
-from activities.ownership import Ownership, Runs
+from activities.ownership import Comparison, Ownership, Runs
 from activities.ports import Clock, Inventory
 from starter.cli.main import entry
 
 _patient = Ownership.__init__
 
 
-def _hasty(self: Ownership, inventory: Inventory, runs: Runs, clock: Clock) -> None:
-    _patient(self, inventory, runs, clock, timedelta(seconds=2))
+def _hasty(self: Ownership, inventory: Inventory, runs: Runs, sync: Comparison, clock: Clock) -> None:
+    _patient(self, inventory, runs, sync, clock, timedelta(seconds=2))
 
 
 setattr(Ownership, "__init__", _hasty)  # noqa: B010 the only difference

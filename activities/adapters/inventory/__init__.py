@@ -6,21 +6,24 @@ SQLite by default, PostgreSQL by its address alone.
 
 from typing import Self
 
+from activities.adapters.inventory import database_file
 from activities.adapters.inventory.alerts import AlertQueries
 from activities.adapters.inventory.audit import AuditQueries, InstallationQueries
 from activities.adapters.inventory.budget import BudgetQueries
 from activities.adapters.inventory.certificates import CertificateQueries
 from activities.adapters.inventory.configured import ConfiguredQueries
-from activities.adapters.inventory.engine import Database, make_engine, read_url
+from activities.adapters.inventory.engine import Database, make_engine, read_url, sqlite_file
 from activities.adapters.inventory.keys import KeyQueries, ProofQueries
 from activities.adapters.inventory.later_acts import LaterActQueries
+from activities.adapters.inventory.reconcile import ReconcileQueries
 from activities.adapters.inventory.schema import SchemaState, schema_state, upgrade
 
-__all__ = ["SchemaState", "SqlInventory", "open_inventory", "schema_state", "upgrade"]
+__all__ = ["SchemaState", "SqlInventory", "open_inventory", "require_own_log", "schema_state", "upgrade"]
 
 
 class SqlInventory(
     InstallationQueries,
+    ReconcileQueries,
     ConfiguredQueries,
     BudgetQueries,
     LaterActQueries,
@@ -41,6 +44,17 @@ class SqlInventory(
     async def aclose(self) -> None:
         """Close all connections."""
         await self._db.aclose()
+
+
+async def require_own_log(url: str, least: int) -> None:
+    """Refuse a SQLite file that was set back while the log beside it is of the newer one; see ``database_file``.
+
+    Raises:
+        Misconfigured: ``inventory-torn``.
+    """
+    path = sqlite_file(read_url(url))
+    if path is not None:
+        await database_file.require_own_log(path, least)
 
 
 async def open_inventory(url: str) -> SqlInventory:

@@ -52,6 +52,10 @@ class InstallationQueries(Queries):
             cluster_id=row.cluster_id,
             key_check=row.key_check,
             audit_sequence=sequence or 0,
+            reconcile_since=row.reconcile_since,
+            reconcile_reason=row.reconcile_reason,
+            sent_until=row.sent_until,
+            database_mark=row.database_mark,
         )
 
     async def bind_installation(

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from activities.adapters.inventory.database_file import watch_file
 from activities.adapters.inventory.failures import own_words
 from domain.errors import Misconfigured
 
@@ -95,6 +96,7 @@ def make_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(address, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_connection)
     event.listen(engine.sync_engine, "begin", _begin)
+    watch_file(engine, path)
     return engine
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table
+from sqlalchemy import CursorResult, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import Update
@@ -53,6 +53,18 @@ async def hits(session: AsyncSession, statement: Update) -> int:
 async def write_event(session: AsyncSession, event: AuditEvent) -> None:
     """Write an audit row in the transaction of what it tells; the same id twice is one row."""
     await insert_once(session, AuditRow, event.model_dump(), key=("event_id",))
+
+
+async def write_event_past(session: AsyncSession, event: AuditEvent, past: int) -> None:
+    """Write an audit row with a number above ``past``, so that numbers of rows that were lost never come again."""
+    newest = await session.scalar(select(func.max(AuditRow.sequence))) or 0
+    values = event.model_dump()
+    if past > newest and session.get_bind().dialect.name == "postgresql":
+        jump = "SELECT setval(pg_get_serial_sequence('audit_event', 'sequence'), :past)"
+        await session.execute(text(jump), {"past": past})
+    elif past > newest:
+        values["sequence"] = past + 1  # SQLite goes on counting from the highest number that it was given
+    await insert_once(session, AuditRow, values, key=("event_id",))
 
 
 async def locked_order(session: AsyncSession, order_id: str) -> OrderRow:

@@ -1,0 +1,161 @@
+"""Reconcile first: where the inventory stands, why and since when it is in doubt, and what ends that."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.adapters.inventory.database_file import file_of, file_sequence
+from activities.adapters.inventory.records import record
+from activities.adapters.inventory.session import Queries, write_event, write_event_past
+from activities.adapters.inventory.tables import AccountRow, ActRow, AuditRow, InstallationRow
+from domain import ids
+from domain.errors import InvalidRequest
+from domain.inventory import AccountRecord, AuditEvent, Installation
+from domain.reconcile import Standing, Wait, Watermark, is_over, joined, merged_mark, wait_of
+
+_SYSTEM = "SELECT system_identifier FROM pg_control_system()"
+# The timeline of what is written now; the one of the last checkpoint lags behind right after a promotion.
+_TIMELINE = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+
+
+class ReconcileQueries(Queries):
+    """The part of the inventory that keeps acts back while it may have lost something."""
+
+    async def standing(self, mark: Watermark | None = None) -> Standing:
+        """Tell where the inventory stands, also against a mark that is kept outside of it. Reads only."""
+        path = file_of(self._db.engine)
+        async with self._db.reading() as session:
+            row = await session.get_one(InstallationRow, 1)
+            newest = (await session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1))).first()
+            there = await session.get(AuditRow, mark.sequence) if mark is not None else None
+            sent_until = await session.scalar(select(func.max(ActRow.send_deadline)))
+        return Standing(
+            installation_id=row.installation_id,
+            newest=newest.sequence if newest is not None else 0,
+            newest_event_id=newest.event_id if newest is not None else "",
+            event_id_there=there.event_id if there is not None else "",
+            file_sequence=None if path is None else await file_sequence(path, mark.file_sequence if mark else 0),
+            database_mark=await self._database_mark() if path is None else "",
+            sent_until=sent_until,
+            is_shared=path is None,
+        )
+
+    async def _database_mark(self) -> str:
+        """Ask PostgreSQL which one it is; what this user may not ask is left out."""
+        told = [await self._ask(question) for question in (_SYSTEM, _TIMELINE)]
+        return "/".join(told) if any(told) else ""
+
+    async def _ask(self, question: str) -> str:
+        try:
+            async with self._db.engine.connect() as connection:
+                return str(await connection.scalar(text(question)))
+        except DBAPIError:
+            return ""
+
+    async def require_reconcile(
+        self, reason: str, *, since: datetime, event: AuditEvent, sent_until: datetime | None = None, past: int = 0
+    ) -> bool:
+        """Let no act leave before each account was compared; told again with another reason, both count.
+
+        Args:
+            reason: one sentence for people.
+            since: the list must be read from then on.
+            event: the audit row; the same one twice changes nothing.
+            sent_until: until when something unknown may have been sent; the accounts' windows begin there.
+            past: the audit goes on above this number.
+
+        Returns:
+            False when this event was told before.
+        """
+        async with self._db.writing() as session:
+            row = await session.get_one(InstallationRow, 1, with_for_update=True)
+            if await session.scalar(select(AuditRow.sequence).where(AuditRow.event_id == event.event_id)) is not None:
+                return False
+            await write_event_past(session, event, past)
+            row.reconcile_reason = joined(row.reconcile_reason, reason)
+            row.reconcile_since = max(since, row.reconcile_since or since)
+            if sent_until is not None:
+                row.sent_until = max(sent_until, row.sent_until or sent_until)
+            return True
+
+    async def account_compared(self, account: str, *, at: datetime, event: AuditEvent) -> bool:
+        """Remember that the account's whole list was compared; the reading began at ``at``.
+
+        Returns:
+            True when that ended the account's wait: ``event`` is then written, and ``reconcile.finished`` after the last
+            account. False otherwise: it waited for nothing, or for a later reading. Repeating changes nothing.
+
+        Raises:
+            InvalidRequest: ``account-not-found``.
+        """
+        async with self._db.writing() as session:
+            row = await session.get_one(InstallationRow, 1, with_for_update=True)
+            before = await _wait(session, row, account)
+            later = (AccountRow.compared_at.is_(None)) | (AccountRow.compared_at < at)
+            # A statement, not the row: the account's version is for those who edit it.
+            await session.execute(update(AccountRow).where(AccountRow.name == account, later).values(compared_at=at))
+            if before is None or await _wait(session, row, account) is not None:
+                return False
+            await write_event(session, event)
+            if is_over(_installation(row), await _accounts(session)):
+                await write_event(session, _finished(row, event))
+                row.reconcile_since, row.reconcile_reason, row.sent_until = None, "", None
+            return True
+
+    async def reconcile_wait(self, account: str) -> Wait | None:
+        """Return what the account waits for, or None. Raises ``InvalidRequest('account-not-found')``."""
+        async with self._db.reading() as session:
+            return await _wait(session, await session.get_one(InstallationRow, 1), account)
+
+    async def reconcile_pending(self, account: str) -> str:
+        """Return why nothing may leave for the account, or ``""``."""
+        wait = await self.reconcile_wait(account)
+        return "" if wait is None else wait.reason
+
+    async def mark_database(self, mark: str) -> None:
+        """Remember which database the inventory is in. Repeating changes nothing."""
+        async with self._db.writing() as session:
+            row = await session.get_one(InstallationRow, 1, with_for_update=True)
+            row.database_mark = merged_mark(row.database_mark, mark)
+
+    async def rebind_cluster(self, cluster_id: str, event: AuditEvent) -> None:
+        """Bind the inventory to another Temporal cluster. Repeating changes nothing."""
+        async with self._db.writing() as session:
+            row = await session.get_one(InstallationRow, 1, with_for_update=True)
+            if row.cluster_id != cluster_id:
+                row.cluster_id = cluster_id
+                await write_event(session, event)
+
+
+def _installation(row: InstallationRow) -> Installation:
+    return Installation(
+        installation_id=row.installation_id,
+        reconcile_since=row.reconcile_since,
+        reconcile_reason=row.reconcile_reason,
+        sent_until=row.sent_until,
+    )
+
+
+async def _accounts(session: AsyncSession) -> tuple[AccountRecord, ...]:
+    rows = await session.scalars(select(AccountRow).execution_options(populate_existing=True))
+    return tuple(record(AccountRecord, row) for row in rows)
+
+
+async def _wait(session: AsyncSession, row: InstallationRow, account: str) -> Wait | None:
+    found = {it.name: it for it in await _accounts(session)}.get(account)
+    if found is None:
+        raise InvalidRequest("account-not-found", "There is no seller account of that name.")
+    return wait_of(_installation(row), found)
+
+
+def _finished(row: InstallationRow, last: AuditEvent) -> AuditEvent:
+    assert row.reconcile_since is not None
+    return AuditEvent(
+        event_id=ids.event_id(row.installation_id, "reconcile.finished", row.reconcile_since.isoformat()),
+        kind="reconcile.finished",
+        subject=row.installation_id,
+        at=last.at,
+        facts={"reason": row.reconcile_reason, "since": row.reconcile_since.isoformat(timespec="seconds")},
+    )
