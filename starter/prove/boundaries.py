@@ -6,8 +6,9 @@ one chosen boundary it strikes: the process kills, freezes or ends itself, exact
 
 A boundary is named ``<activity>/<port>.<method>#<n>/<side>``: the ``n``-th call of that method within one try of the
 activity, so that a poll that is tried twenty times passes the same few boundaries again. ``start`` stands for what a worker
-does before it polls. Each method of the inventory is one transaction, so *after* is right behind its commit. The clock is
-no boundary: nothing changes outside when it is read.
+does before it polls; activities of another workflow than an order's carry its name in front, as ``SyncOrders.…``. Each
+method of the inventory is one transaction, so *after* is right behind its commit. The clock is no boundary: nothing changes
+outside when it is read.
 """
 
 import dataclasses
@@ -107,7 +108,7 @@ class Watch:
     def _next(self, call: str) -> str:
         """Name the call that begins now."""
         told = activity.info() if activity.in_activity() else None
-        token, doing = (told.task_token, told.activity_type) if told else (b"", "start")
+        token, doing = (told.task_token, _doing(told)) if told else (b"", "start")
         counts = self._counts.setdefault(token, Counter())
         counts[call] += 1
         return f"{doing}/{call}#{counts[call]}"
@@ -120,6 +121,18 @@ class Watch:
             os.kill(os.getpid(), _SIGNALS[strike.blow])
 
 
+def _doing(told: activity.Info) -> str:
+    """Name the activity, with its workflow where that is not an order's own."""
+    is_order = told.workflow_type in (None, _ORDER)
+    return told.activity_type if is_order else f"{told.workflow_type}.{told.activity_type}"
+
+
+def is_of_an_order(boundary: str) -> bool:
+    """Tell whether a boundary belongs to an order's run, or to the start of a worker."""
+    return "." not in boundary.partition("/")[0]
+
+
+_ORDER = "IssueCertificate"
 _OPENED = {"sellers": "seller", "publishers": "dns"}
 
 

@@ -1,6 +1,6 @@
 """The cases of a proof: what is done to an order, named so that each can be repeated exactly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -77,7 +77,7 @@ def settings(databases: Sequence[Database]) -> list[Setting]:
 
 
 def kills(
-    boundaries: dict[tuple[Database, Line], Sequence[str]], databases: Sequence[Database], *, count: int, seed: int
+    boundaries: Mapping[tuple[Database, Line], Sequence[str]], databases: Sequence[Database], *, count: int, seed: int
 ) -> list[Case]:
     """Return ``count`` kills spread over every setting and boundary, seeded.
 

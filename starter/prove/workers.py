@@ -15,7 +15,7 @@ from typing import Self
 from domain.errors import Unavailable
 from starter.prove.boundaries import Strike, read_trace
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.05
 _START_SECONDS = 60.0
 
 
@@ -125,7 +125,8 @@ class WorkerHost:
             env: its whole environment.
             folder: where its trace and its log are written.
             strike: where it strikes itself.
-            skew_seconds, skew_after: its clock is off by so much once that file exists.
+            skew_seconds: its clock is off by so much once the next file exists.
+            skew_after: that file.
         """
         self._number += 1
         name = f"worker-{self._number}"

@@ -1,0 +1,84 @@
+"""``evercert prove``: the promise "one order is one sale", put to the test on this machine."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.codes import Exit
+from domain.errors import InvalidRequest
+from starter.cli.answer import Answer
+from starter.cli.call import Call
+from starter.cli.flags import LIST
+from starter.cli.verb import noun, verb
+
+if TYPE_CHECKING:
+    from starter.prove.case import Case
+
+app = noun("The proof.")
+
+
+class DatabaseName(StrEnum):
+    """Databases by name; ``Database`` itself would load the proof to print help."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+@verb(app, "prove", LIST)
+async def prove(
+    call: Call,
+    full: Annotated[bool, typer.Option("--full", help="Every case: more than a thousand, about an hour.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses cases and moments.")] = 1,
+    case: Annotated[list[str] | None, typer.Option("--case", help="Only this one, as the table names it.")] = None,
+    database: Annotated[list[DatabaseName] | None, typer.Option("--database", help="Only this inventory.")] = None,
+    lanes: Annotated[int, typer.Option("--lanes", min=1, max=64, help="Cases side by side.")] = 8,
+    home: Annotated[Path | None, typer.Option("--home", help="Folder to use and to keep.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write a page of Markdown, too.")] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="One row for each kind of case.")] = False,
+) -> Answer:
+    """Kill, freeze, cut off and confuse everything, on private servers, and count sales; exit 1 when a promise breaks."""
+    from starter.prove import report as reports
+    from starter.prove.case import Database
+    from starter.prove.run import ProveOptions, Prover
+
+    options = ProveOptions(
+        full=full,
+        seed=seed,
+        cases=tuple(_read(name) for name in case or ()),
+        databases=tuple(Database(name) for name in database or ()),
+        lanes=lanes,
+        home=home,
+    )
+    proof = await Prover(options, call.note).run()
+    for what in proof.left_out:
+        call.note(f"LEFT OUT  {what}")
+    call.note(reports.headline(proof))
+    if report is not None:
+        words = ["evercert prove", "--full" if full else "", f"--seed {seed}"]
+        report.write_text(reports.page(proof, " ".join(word for word in words if word)))
+    code = Exit.INTERRUPTED if proof.interrupted else Exit.DONE
+    again = [f"evercert prove --case '{outcome.case.name}'" for outcome in proof.broken[:3]]
+    return Answer(
+        "prove.summary" if summary else "prove",
+        reports.summary(proof) if summary else reports.rows(proof.outcomes),
+        reports.SUMMARY if summary else reports.COLUMNS,
+        next=again,
+        code=Exit.BUG if proof.broken else code,
+    )
+
+
+def _read(name: str) -> "Case":
+    from starter.prove.case import read_case
+    from starter.prove.disasters import DISASTERS
+
+    try:
+        found = read_case(name)
+    except ValueError as error:
+        raise InvalidRequest("usage", f"--case: {error}", next_step="evercert prove --help") from None
+    if found.kind not in DISASTERS:
+        raise InvalidRequest(
+            "usage", f"--case: no case is of the kind {found.kind}", next_step="kinds: " + ", ".join(DISASTERS)
+        )
+    return found

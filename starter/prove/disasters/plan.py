@@ -1,0 +1,46 @@
+"""What a disaster is, for those who plan and run cases."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from starter.prove.case import Database, Line
+from starter.prove.trial import Trial
+
+
+class Places(StrEnum):
+    """Where a disaster strikes."""
+
+    BOUNDARIES = "boundaries"
+    """At every boundary that an undisturbed run of the line passes."""
+    NAMED = "named"
+    """At the places that the disaster names itself."""
+
+
+@dataclass(frozen=True)
+class Disaster:
+    """One kind of disaster.
+
+    Attributes:
+        kind: its name in ``--case``.
+        about: one line for people.
+        run: does it to the order of a trial and follows that to its end.
+        places: where it strikes; ``at`` of a case is one of them.
+        named: those places, for ``Places.NAMED``; ``("",)`` where there is nothing to choose.
+        lines: what happens on the line meanwhile.
+        databases: those it makes sense on.
+        is_private: needs a Temporal server, sandbox and inventory that no other case uses.
+        visibility_minutes: how long a sale may take to show up for the account of the case.
+        short: how many of its cases belong to the short form.
+    """
+
+    kind: str
+    about: str
+    run: Callable[[Trial], Awaitable[None]]
+    places: Places = Places.NAMED
+    named: tuple[str, ...] = ("",)
+    lines: tuple[Line, ...] = (Line.PLAIN,)
+    databases: tuple[Database, ...] = tuple(Database)
+    is_private: bool = False
+    visibility_minutes: int = 0
+    short: int = 1

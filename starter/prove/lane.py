@@ -1,0 +1,218 @@
+"""A lane of a proof: a Temporal namespace, an inventory and a sandbox of its own, where one case runs at a time.
+
+Lanes share the Temporal server and the host of workers; nothing that one does reaches another.
+"""
+
+import asyncio
+import contextlib
+import json
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflowservice.v1 import ResetActivityRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+
+from activities.adapters.build import Adapters, adapter_settings, open_adapters
+from domain.inventory import OrderRecord
+from domain.request import DcvChoice, OrderRequest
+from starter.client import EvercertClient, StartedOrder
+from starter.logs import runtime
+from starter.plugin import evercert_plugin
+from starter.prove.boundaries import Strike
+from starter.prove.case import Database
+from starter.prove.workers import WatchedWorker, WorkerHost
+from starter.server import DevServer
+from starter.stack import ACCOUNT, Stack, StackOptions
+
+LOOK_SECONDS = 0.2
+_CA_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class LaneOptions:
+    """Where a lane lives.
+
+    Attributes:
+        home: its folder.
+        name: of its Temporal namespace.
+        database, inventory_url: what its inventory is kept in; empty address: SQLite in ``home``.
+        server: the Temporal server to share; None starts one of its own.
+        visibility_minutes: how long a sale may take to show up.
+    """
+
+    home: Path
+    name: str
+    database: Database = Database.SQLITE
+    inventory_url: str = ""
+    server: DevServer | None = None
+    visibility_minutes: int = 0
+
+
+class Lane:
+    """One lane, open. Made by :func:`open_lane`."""
+
+    def __init__(
+        self, options: LaneOptions, stack: Stack, adapters: Adapters, temporal: Client, host: WorkerHost
+    ) -> None:
+        self.options = options
+        self.stack = stack
+        self.adapters = adapters
+        self.temporal = temporal
+        self.client = EvercertClient(temporal, adapters)
+        self._host = host
+        self._workers: list[WatchedWorker] = []
+        self._orders = 0
+
+    # workers
+
+    async def start_worker(
+        self, strike: Strike | None = None, *, skew_seconds: float = 0.0, skew_after: Path | None = None
+    ) -> WatchedWorker:
+        """Start a worker and wait until it polls, or strikes itself before that."""
+        worker = await self._host.start(
+            self.stack.environment(),
+            self.options.home,
+            strike=strike,
+            skew_seconds=skew_seconds,
+            skew_after=skew_after,
+        )
+        self._workers.append(worker)
+        await worker.until_ready()
+        return worker
+
+    async def kill_workers(self) -> None:
+        """Kill every worker of this lane that still lives, frozen ones included."""
+        await asyncio.gather(*(worker.kill() for worker in self._workers))
+        self._workers.clear()
+
+    # the seller
+
+    async def tell_sandbox(self, method: str, path: str, body: Any = None) -> Any:
+        """Speak to the sandbox's control API."""
+        request = urllib.request.Request(  # noqa: S310 loopback, our own process
+            f"{self.stack.sandbox.control_url}/{path}",
+            method=method,
+            data=None if method == "GET" else json.dumps({} if body is None else body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+
+        def send() -> Any:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310 the same
+                return json.loads(answer.read())
+
+        return await asyncio.to_thread(send)
+
+    async def fault(self, fault: str, **rule: Any) -> None:
+        """Let something go wrong at the seller from now on."""
+        await self.tell_sandbox("POST", "faults", {"fault": fault, **rule})
+
+    async def heal(self) -> None:
+        """Let nothing go wrong at the seller any more."""
+        await self.tell_sandbox("DELETE", "faults")
+
+    async def forget(self) -> None:
+        """Let the seller forget all orders, records, faults and its journal, so that each case finds it as new."""
+        await self.tell_sandbox("POST", "reset")
+
+    async def switch(self, **switches: Any) -> None:
+        """Set switches of the sandbox."""
+        await self.tell_sandbox("POST", "switches", switches)
+
+    async def sold(self, name: str) -> list[dict[str, Any]]:
+        """Return the sales for a name in the seller's ledger."""
+        ledger = await self.tell_sandbox("GET", "ledger")
+        return [sale for sale in ledger["sales"] if name in sale["names"]]
+
+    # orders
+
+    def new_name(self) -> str:
+        """Return a name that no case of this lane has used."""
+        self._orders += 1
+        return f"case-{self._orders}.{self.options.name}.test"
+
+    def request(self, name: str, **changes: Any) -> OrderRequest:
+        """Return the smallest order of the sandbox, for a name."""
+        fields: dict[str, Any] = {
+            "account": ACCOUNT,
+            "product": "positivessl",
+            "common_name": name,
+            "months": 12,
+            "dcv": DcvChoice(method="dns", dns_account=ACCOUNT),
+            "requested_by": "prove",
+            **changes,
+        }
+        return OrderRequest.model_validate(fields)
+
+    async def order(self, name: str, **changes: Any) -> StartedOrder:
+        """Start an order."""
+        return await self.client.order(self.request(name, **changes))
+
+    def run_of(self, started: StartedOrder) -> WorkflowHandle[Any, Any]:
+        """Return the newest run of an order's workflow id."""
+        return self.temporal.get_workflow_handle(started.workflow_id)
+
+    async def record(self, started: StartedOrder) -> OrderRecord | None:
+        """Return the order's row, if there is one."""
+        return await self.adapters.inventory.order(started.order_id)
+
+    async def until(self, started: StartedOrder, is_so: Callable[[OrderRecord], bool]) -> OrderRecord:
+        """Wait until the inventory shows an order as wanted."""
+        while True:
+            found = await self.record(started)
+            if found is not None and is_so(found):
+                return found
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look_at_once(self, started: StartedOrder) -> None:
+        """Let what waits for its next try be tried now, as *Reset* of a pending activity in the Web UI does."""
+        described = await self.run_of(started).describe()
+        for pending in described.raw_description.pending_activities:
+            if pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
+                continue
+            with contextlib.suppress(RPCError):  # it has ended meanwhile
+                await self.temporal.workflow_service.reset_activity(
+                    ResetActivityRequest(
+                        namespace=self.temporal.namespace,
+                        execution=WorkflowExecution(workflow_id=started.workflow_id),
+                        id=pending.activity_id,
+                    )
+                )
+
+    async def clean_up(self, started: StartedOrder | None) -> None:
+        """Leave nothing of a case behind that could reach the next one."""
+        await self.kill_workers()
+        with contextlib.suppress(RPCError):
+            if started is not None:
+                await self.run_of(started).terminate("the case is over")
+        await self.heal()
+
+
+@asynccontextmanager
+async def open_lane(options: LaneOptions, host: WorkerHost, say: Callable[[str], None]) -> AsyncIterator[Lane]:
+    """Open a lane; its sandbox, and its server where it has one of its own, end with the block."""
+    wanted = StackOptions(
+        home=options.home,
+        ui_port=None,
+        ca_poll_seconds=_CA_SECONDS,
+        with_worker=False,
+        namespace=options.name,
+        server=options.server,
+        inventory_url=options.inventory_url,
+        visibility_minutes=options.visibility_minutes,
+    )
+    async with AsyncExitStack() as stack_:
+        stack = await stack_.enter_async_context(Stack(wanted, say))
+        adapters = await stack_.enter_async_context(open_adapters(adapter_settings(stack.settings)))
+        temporal = await Client.connect(
+            stack.server.address, namespace=options.name, runtime=runtime(), plugins=[evercert_plugin()]
+        )
+        lane = Lane(options, stack, adapters, temporal, host)
+        stack_.push_async_callback(lane.kill_workers)
+        yield lane

@@ -1,0 +1,241 @@
+"""Runs a proof: starts everything on free ports in a temporary home, surveys, runs the cases side by side, and judges."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from domain.errors import EvercertError
+from starter.prove.case import Case, Database, Line
+from starter.prove.disasters import DISASTERS
+from starter.prove.kills import undisturbed
+from starter.prove.lane import Lane, LaneOptions, open_lane
+from starter.prove.plan import all_cases, short_cases
+from starter.prove.postgres import PrivatePostgres, postgres_unavailable, private_postgres
+from starter.prove.trial import Trial
+from starter.prove.verdict import Facts, breaches
+from starter.prove.workers import WorkerHost
+from starter.server import DevServer, find_binary
+
+_STUCK_SECONDS = 600.0
+"""A case that goes on for so long is a breach: a promise that is kept too late to be seen is not kept."""
+
+
+@dataclass(frozen=True)
+class ProveOptions:
+    """What is proved, and where.
+
+    Attributes:
+        full: every case instead of the short form.
+        seed: chooses cases and moments; the same seed gives the same cases.
+        cases: only these, by name.
+        databases: empty: SQLite, and PostgreSQL where it can be had.
+        lanes: how many cases run side by side.
+        home: folder that stays, with all logs; None: a temporary one.
+    """
+
+    full: bool = False
+    seed: int = 1
+    cases: tuple[Case, ...] = ()
+    databases: tuple[Database, ...] = ()
+    lanes: int = 8
+    home: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case that has run."""
+
+    case: Case
+    facts: Facts
+    breaches: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class Proof:
+    """All that a proof found.
+
+    Attributes:
+        outcomes: of the undisturbed runs and of the cases, as they ended.
+        boundaries: how many an undisturbed run passes, per line, on all databases.
+        left_out: what could not be proved here, and why.
+        interrupted: it was ended before all cases had run; ``missing`` says how many had not.
+    """
+
+    seed: int
+    outcomes: list[Outcome] = field(default_factory=list)
+    boundaries: dict[str, int] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    missing: int = 0
+
+    @property
+    def broken(self) -> list[Outcome]:
+        """The cases with a breach."""
+        return [outcome for outcome in self.outcomes if outcome.breaches]
+
+
+Say = Callable[[str], None]
+
+
+class Prover:
+    """Runs one proof."""
+
+    def __init__(self, options: ProveOptions, say: Say) -> None:
+        self._options = options
+        self._say = say
+        self.proof = Proof(seed=options.seed)
+        self._boundaries: dict[tuple[Database, Line], tuple[str, ...]] = {}
+        self._made = 0
+
+    async def run(self) -> Proof:
+        """Run it; cancelled, it stops everything that it started and keeps what it has found."""
+        home = self._options.home or Path(tempfile.mkdtemp(prefix="evercert-prove-"))
+        home.mkdir(parents=True, exist_ok=True)
+        try:
+            async with AsyncExitStack() as open_:
+                await self._open(home, open_)
+                await self._survey()
+                await self._run_cases()
+        except asyncio.CancelledError:
+            self.proof.interrupted = True
+        finally:
+            if self._options.home is None and not self.proof.broken:
+                shutil.rmtree(home, ignore_errors=True)
+            elif self.proof.broken:
+                self._say(f"logs and traces are kept in {home}")
+        return self.proof
+
+    async def _open(self, home: Path, open_: AsyncExitStack) -> None:
+        self._home = home
+        self._databases = self._chosen_databases()
+        self._say("starting a private Temporal server, sandboxes and inventories on free ports")
+        self._host = await open_.enter_async_context(WorkerHost(home / "host.log"))
+        self._server = await open_.enter_async_context(DevServer(await find_binary(self._say), home / "temporal"))
+        self._postgres: PrivatePostgres | None = None
+        if Database.POSTGRESQL in self._databases:
+            self._postgres = await open_.enter_async_context(private_postgres(home / "postgresql"))
+        per_database = max(1, self._options.lanes // len(self._databases))
+        opening = [
+            open_.enter_async_context(self._lane(database, server=self._server))
+            for database in self._databases
+            for _ in range(per_database)
+        ]
+        # One after the other: sandboxes that start together only slow each other down.
+        self._lanes = [await one for one in opening]
+
+    def _chosen_databases(self) -> tuple[Database, ...]:
+        wanted = self._options.databases or tuple(Database)
+        why = postgres_unavailable() if Database.POSTGRESQL in wanted else ""
+        if not why:
+            return wanted
+        if self._options.databases:
+            self._say(f"PostgreSQL cannot be had here: {why}")
+        self.proof.left_out.append(f"PostgreSQL: {why}")
+        return tuple(database for database in wanted if database is not Database.POSTGRESQL) or (Database.SQLITE,)
+
+    @asynccontextmanager
+    async def _lane(
+        self, database: Database, *, server: DevServer | None = None, visibility_minutes: int = 0
+    ) -> AsyncIterator[Lane]:
+        self._made += 1
+        name = f"lane-{self._made}"
+        url = ""
+        if database is Database.POSTGRESQL:
+            assert self._postgres is not None
+            url = await self._postgres.new_database(name.replace("-", "_"))
+        options = LaneOptions(
+            self._home / name,
+            name,
+            database=database,
+            inventory_url=url,
+            server=server,
+            visibility_minutes=visibility_minutes,
+        )
+        async with open_lane(options, self._host, lambda _: None) as lane:
+            yield lane
+
+    # the survey
+
+    async def _survey(self) -> None:
+        """Let an order run undisturbed on every line and database: what it passes is the list of boundaries."""
+        lines = list(Line) if not self._options.cases else sorted({case.line for case in self._options.cases})
+        wanted = [Case("undisturbed", "", database, line=line) for database in self._databases for line in lines]
+        self._say(f"surveying {len(wanted)} undisturbed orders: what they pass through is where workers will be struck")
+        await self._share(wanted, self._survey_one)
+        for line in lines:
+            here = {place for database in self._databases for place in self._boundaries.get((database, line), ())}
+            self.proof.boundaries[line.value] = len(here)
+
+    async def _survey_one(self, lane: Lane, case: Case) -> None:
+        trial = Trial(lane, case)
+
+        async def survey(trial: Trial) -> None:
+            self._boundaries[case.database, case.line] = await undisturbed(trial)
+
+        await self._judge(trial, survey)
+
+    # the cases
+
+    async def _run_cases(self) -> None:
+        options = self._options
+        cases = list(options.cases)
+        if not cases:
+            choose = all_cases if options.full else short_cases
+            cases = choose(self._boundaries, self._databases, seed=options.seed)
+        self._count, self._done = len(cases), 0
+        self.proof.missing = len(cases)
+        self._say(f"running {len(cases)} cases on {len(self._lanes)} lanes")
+        await self._share(cases, self._run_case)
+
+    async def _run_case(self, lane: Lane, case: Case) -> None:
+        disaster = DISASTERS[case.kind]
+        listed = self._boundaries.get((case.database, case.line), ())
+        shared = not disaster.is_private and disaster.visibility_minutes == lane.options.visibility_minutes
+        if shared:
+            outcome = await self._judge(Trial(lane, case, listed), disaster.run)
+        else:
+            server = None if disaster.is_private else self._server
+            minutes = disaster.visibility_minutes
+            async with self._lane(case.database, server=server, visibility_minutes=minutes) as own:
+                outcome = await self._judge(Trial(own, case, listed), disaster.run)
+        self._done += 1
+        self.proof.missing -= 1
+        word = "BROKEN" if outcome.breaches else "ok"
+        self._say(f"[{self._done:>4}/{self._count}] {word:<6} {outcome.seconds:5.1f} s  {case.name}")
+        for breach in outcome.breaches:
+            self._say(f"              {breach}")
+
+    async def _judge(self, trial: Trial, run: Callable[[Trial], Awaitable[None]]) -> Outcome:
+        """Run a case, look at both sides, and judge; whatever goes wrong in it is a breach and ends no other case."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(_STUCK_SECONDS):
+                await run(trial)
+        except TimeoutError:
+            trial.troubles.append("not over after ten minutes")
+        except (EvercertError, OSError, RuntimeError, AssertionError) as error:
+            trial.troubles.append(f"{type(error).__name__}: {error}")
+        facts = await trial.facts()
+        outcome = Outcome(trial.case, facts, breaches(facts), time.monotonic() - began)
+        self.proof.outcomes.append(outcome)
+        await trial.lane.clean_up(trial.started)
+        return outcome
+
+    async def _share(self, cases: Sequence[Case], run: Callable[[Lane, Case], Awaitable[None]]) -> None:
+        """Let every lane take the next case of its database until none is left."""
+        waiting = {database: [case for case in reversed(cases) if case.database is database] for database in Database}
+
+        async def work(lane: Lane) -> None:
+            mine = waiting[lane.options.database]
+            while mine:
+                await run(lane, mine.pop())
+
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(work(lane))

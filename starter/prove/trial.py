@@ -1,0 +1,172 @@
+"""One case, from the scene to the facts: what is common to all disasters."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from domain.errors import EvercertError
+from domain.inventory import OrderRecord
+from domain.order import STATES, OrderState
+from domain.request import Act, ResolvePurchase
+from starter.client import StartedOrder
+from starter.prove.boundaries import is_of_an_order
+from starter.prove.case import Case, Line
+from starter.prove.lane import LOOK_SECONDS, Lane
+from starter.prove.looking import look
+from starter.prove.verdict import Facts
+
+if TYPE_CHECKING:
+    from starter.prove.workers import WatchedWorker
+
+_PURCHASE = "order/neworder"
+_HIDDEN = timedelta(days=1).total_seconds()
+_PERSON = "prove"
+_RULED = ("purchase-in-doubt", "order-not-ours")
+_PAUSE = 1.0
+
+
+class Trial:
+    """A case that runs in a lane.
+
+    Args:
+        lane: where it runs; nothing else runs there meanwhile.
+        case: what is done.
+        listed: the boundaries that an undisturbed run of its line passes.
+    """
+
+    def __init__(self, lane: Lane, case: Case, listed: Sequence[str] = ()) -> None:
+        self.lane = lane
+        self.case = case
+        self.name = lane.new_name()
+        self.started: StartedOrder | None = None
+        self.persons: list[str] = []
+        self.troubles: list[str] = []
+        self.unlisted: list[str] = []
+        self._listed = frozenset(listed)
+
+    async def set_scene(self) -> None:
+        """Let the seller behave as the case wants it."""
+        lane, case = self.lane, self.case
+        await lane.forget()
+        await lane.switch(duplicate_custom_order_id=case.repeated.value)
+        match case.line:
+            case Line.PLAIN:
+                pass
+            case Line.LOST:
+                await lane.fault("drop_after_sale", times=1)
+            case Line.TORN:
+                await lane.fault("reset_before_body", endpoint=_PURCHASE, times=1)
+            case Line.RESET:
+                await lane.fault("close_unanswered", endpoint=_PURCHASE, times=1)
+            case Line.SLOW:
+                await lane.fault("drop_after_sale", times=1)
+                await lane.fault("unknown_order_shape", shape="error", hide=True)
+                await lane.fault("query_lag", seconds=_HIDDEN)
+
+    async def order(self) -> StartedOrder:
+        """Start the order of this case."""
+        self.started = await self.lane.order(self.name)
+        return self.started
+
+    async def until_struck(self, worker: "WatchedWorker") -> bool:
+        """Wait until the worker has struck itself; False when the order was over before."""
+        striking = asyncio.create_task(worker.until_struck())
+        over = asyncio.create_task(self.finish())
+        await asyncio.wait((striking, over), return_when=asyncio.FIRST_COMPLETED)
+        for task in (striking, over):
+            task.cancel()
+        await asyncio.gather(striking, over, return_exceptions=True)
+        self.compare(worker)
+        if not worker.has_struck:
+            self.troubles.append(f"never came to {self.case.at}")
+        return worker.has_struck
+
+    def compare(self, worker: "WatchedWorker") -> None:
+        """Note what a worker passed that no undisturbed run passes."""
+        if self._listed:
+            passed = dict.fromkeys(place for place in worker.passed if is_of_an_order(place))
+            self.unlisted += [place for place in passed if place not in self._listed]
+
+    async def finish(self, *, also: Callable[[OrderRecord], bool] = lambda record: False) -> None:
+        """Follow the order to its end, and act where a person is waited for.
+
+        Args:
+            also: ends the following before the end of the order.
+        """
+        assert self.started is not None
+        while True:
+            record = await self.lane.record(self.started)
+            if record is not None:
+                if also(record) or await self._is_over(record):
+                    return
+                await self._help(record)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def facts(self) -> Facts:
+        """Look at both sides."""
+        return await look(
+            self.lane,
+            self.name,
+            self.started,
+            persons=self.persons,
+            unlisted=self.unlisted,
+            troubles=self.troubles,
+        )
+
+    async def _is_over(self, record: OrderRecord) -> bool:
+        if not STATES[OrderState(record.state)].is_end:
+            return False
+        try:
+            described = await self.lane.temporal.get_workflow_handle(record.workflow_id).describe()
+        except RPCError:
+            return True
+        return described.status is not WorkflowExecutionStatus.RUNNING
+
+    async def _help(self, record: OrderRecord) -> None:
+        """Do what the order's surroundings would do in time: a sale shows up, a person acts."""
+        if self.case.line is Line.SLOW and ("does not show" in record.look or record.waiting_for == "person"):
+            await self.lane.heal()
+        if record.waiting_for == "person":
+            await self._act_as_person(record)
+            await asyncio.sleep(_PAUSE)
+        elif record.state == OrderState.AWAITING_ISSUANCE:
+            # A look that died with its worker is tried again after a minute; an operator would not wait for it either.
+            assert self.started is not None
+            await self.lane.look_at_once(self.started)
+            await asyncio.sleep(_PAUSE)
+
+    async def _act_as_person(self, record: OrderRecord) -> None:
+        """Do what a person would who reads what the run says of itself."""
+        try:
+            status = await self.lane.client.status(record)
+            if status.waiting_for != "person":
+                return
+            if not status.help or not status.detail:
+                self.troubles.append(f"waits for a person and does not say for what ({status.code})")
+            if status.code in _RULED:
+                await self._rule(record, status.code)
+            else:
+                await self.lane.client.check_now(record, Act(by=_PERSON, reason="mended"))
+                self._did(f"{status.code}: check_now")
+        except EvercertError:
+            return  # refused so far, or nobody there to ask: asked again with the next look
+
+    async def _rule(self, record: OrderRecord, code: str) -> None:
+        """Look into the seller's own book, as a person does in the seller's panel, and say what stands there."""
+        sold = await self.lane.sold(self.name)
+        number = str(sold[0]["seller_order_id"]) if sold else None
+        outcome = "placed" if sold else "not-placed"
+        ruling = ResolvePurchase.model_validate(
+            {"by": _PERSON, "reason": "seen in the seller's book", "outcome": outcome, "seller_order_id": number}
+        )
+        answer = await self.lane.client.resolve_purchase(record, ruling)
+        if answer.done:
+            self._did(f"{code}: {outcome}")
+
+    def _did(self, act: str) -> None:
+        if act not in self.persons:
+            self.persons.append(act)
