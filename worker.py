@@ -23,6 +23,7 @@ from activities.ports import Clock
 from activities.purchase import Purchase
 from activities.refund import Refund
 from activities.rulings import Rulings
+from activities.sync import Sync
 from activities.sync_asking import SyncAsking
 from domain.errors import Misconfigured
 from starter.binding import bind
@@ -58,7 +59,9 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
     buying = Purchase(inventory, sellers, adapters.watermarks, clock)
     rulings = Rulings(inventory, sellers, clock)
     refund = Refund(inventory, sellers, adapters.watermarks, clock)
-    ownership = Ownership(inventory, OrderRuns(), SyncAsking(), clock)
+    runs = OrderRuns()
+    ownership = Ownership(inventory, runs, SyncAsking(), clock)
+    looking_after = Sync(inventory, sellers, runs, clock)
     proof = Dcv(inventory, sellers, adapters.publishers, adapters.resolver, clock)
     issuance = Issuance(inventory, sellers, adapters.x509, clock)
     keys = KeyMaker(inventory, adapters.vault, adapters.x509, clock)
@@ -69,6 +72,9 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
             writer.note_state,
             ownership.take_over,
             ownership.request_cancel,
+            looking_after.find_orphans,
+            looking_after.accounts_to_compare,
+            looking_after.finish_sync,
         ),
         Role.SELLER: (
             checks.check_offer,
@@ -80,6 +86,7 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
             proof.read_proof,
             issuance.await_issuance,
             issuance.collect,
+            looking_after.compare_account,
         ),
         Role.DNS: (checks.check_zones, proof.publish_proof, proof.withdraw_proof),
         Role.KEYS: (keys.prepare_key,),

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from temporalio import activity
 
 from activities.messages import (
+    AccountPage,
     AwaitInput,
     AwaitResult,
     CancelInput,
@@ -16,6 +17,11 @@ from activities.messages import (
     CheckResult,
     Collected,
     CollectInput,
+    Compared,
+    CompareInput,
+    InventoryMark,
+    OrphanSearch,
+    OrphansFound,
     PreparedKey,
     PrepareKeyInput,
     ProofToPublish,
@@ -30,6 +36,7 @@ from activities.messages import (
     RunRef,
     SellerRef,
     StateNote,
+    SyncTally,
     TakeOverInput,
 )
 
@@ -163,3 +170,27 @@ class InventoryActivities(ABC):
     @abstractmethod
     async def note_state(self, note: StateNote) -> None:
         """Show a state, with its audit row. Twice: the same row."""
+
+
+class SyncActivities(ABC):
+    """Looking after orders and sales that no run looks after."""
+
+    @activity.defn(name="find_orphans")
+    @abstractmethod
+    async def find_orphans(self, given: OrphanSearch) -> OrphansFound:
+        """Start a run for each open order of a batch whose own is closed or unknown. Twice: finds those under way."""
+
+    @activity.defn(name="accounts_to_compare")
+    @abstractmethod
+    async def accounts_to_compare(self, after: str) -> AccountPage:
+        """Return a page of seller accounts. Twice: read again."""
+
+    @activity.defn(name="compare_account")
+    @abstractmethod
+    async def compare_account(self, given: CompareInput) -> Compared:
+        """Compare an account's list with the inventory, alert people, wake runs. Twice: the same alerts, seen again."""
+
+    @activity.defn(name="finish_sync")
+    @abstractmethod
+    async def finish_sync(self, given: SyncTally) -> InventoryMark:
+        """Log what the run came to and return how far the inventory has come. Twice: logged and read again."""

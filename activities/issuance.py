@@ -10,7 +10,7 @@ from activities.messages import AwaitInput, AwaitResult, Collected, CollectInput
 from activities.order_view import OrderView
 from activities.ports import X509, Clock, Inventory, Seller, Sellers
 from activities.seller_calls import SellerCalls
-from domain import cadence
+from domain import cadence, sync
 from domain.errors import InvariantBroken, NotYet, Unavailable
 from domain.inventory import OrderChange
 from domain.order import OrderState
@@ -149,18 +149,22 @@ class Issuance(IssuanceActivities):
         )
 
     async def _other_sales(self, wanted: SellerRef, seller: Seller) -> tuple[str, ...]:
-        """Return further orders that the seller lists under our reference: what is left to chance shows up here."""
+        """Return further orders that the seller lists under our reference, an alert for each: what chance left shows here."""
         act = await self._inventory.act(wanted.run.order_id)
         if act is None:
             return ()
         listed = await self._calls.listed_since(seller, act)
-        return tuple(
-            sorted(
-                order.seller_order_id
-                for order in listed
-                if order.custom_order_id == wanted.run.order_id and order.seller_order_id != wanted.seller_order_id
-            )
-        )
+        order = await self._inventory.order(wanted.run.order_id)
+        further = {
+            row.seller_order_id: row
+            for row in listed
+            if sync.reference(row) == wanted.run.order_id and row.seller_order_id != wanted.seller_order_id
+        }
+        if order is not None:
+            now = await self._clock.now()
+            for row in further.values():
+                await self._inventory.raise_alert(sync.double_sale(order, row, wanted.seller_order_id), now)
+        return tuple(sorted(further))
 
 
 def _poll(now: datetime) -> _Poll:

@@ -308,3 +308,78 @@ class StateNote(Message):
     reason: str = ""
     refused_code: str = ""
     refused_detail: str = ""
+
+
+class OrphanSearch(Message):
+    """Which open orders to look at: the next batch behind an order id."""
+
+    after: str = ""
+
+
+class OrphansFound(Message):
+    """What became of a batch of open orders.
+
+    Attributes:
+        looked_at: how many orders there were.
+        after: where the next batch begins; empty after the last one.
+        taken_up: orders for which a run was started.
+        under_way: how many are being taken up already.
+        refused: orders that could not be taken up, with the code.
+    """
+
+    looked_at: int = 0
+    after: str = ""
+    taken_up: tuple[str, ...] = ()
+    under_way: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+class AccountPage(Message):
+    """Names of seller accounts, a page of them; ``after`` is where the next one begins, empty after the last."""
+
+    names: tuple[str, ...] = ()
+    after: str = ""
+
+
+class CompareInput(Message):
+    """The account whose list is to be compared with the inventory."""
+
+    account: str
+
+
+class Compared(Message):
+    """What the comparison of one account's list found.
+
+    Attributes:
+        account: whose list it was.
+        since: from when on it was read, UTC.
+        listed: sales in it.
+        ours: those that carry a reference of ours.
+        raised: ids of alerts that are new.
+        known_alerts: alerts that were seen again.
+        nudged: orders in doubt whose runs were told to look.
+    """
+
+    account: str
+    since: datetime
+    listed: int = 0
+    ours: int = 0
+    raised: tuple[str, ...] = ()
+    known_alerts: int = 0
+    nudged: tuple[str, ...] = ()
+
+
+class SyncTally(Message):
+    """What a whole run of ``SyncOrders`` came to, in numbers."""
+
+    orders: int = 0
+    taken_up: int = 0
+    accounts: int = 0
+    skipped: int = 0
+    raised: int = 0
+
+
+class InventoryMark(Message):
+    """How far the inventory had come: the newest row of its audit."""
+
+    audit_sequence: int

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from activities.messages import RunRef
 from activities.order_view import OrderView
@@ -52,27 +52,41 @@ class SellerCalls:
 
     @asynccontextmanager
     async def open(self, run: RunRef) -> AsyncIterator[Seller]:
-        """Open the seller for one activity; a rejected token parks the account for all its orders.
+        """Open the seller for one activity of an order, whose row tells when the seller is away.
 
         Raises:
             NotYet: ``rate-limited``: the account's budget of calls, shared by all workers, is spent for the moment.
         """
-        await self.account(run.account)
-        await self._take_token(run.account)
         try:
-            yield await self._sellers.open(run.account)
+            async with self.open_account(run.account) as seller:
+                yield seller
+        except Unavailable as error:
+            await self._view.look(run, f"could not look: {error.message}")
+            raise
+
+    @asynccontextmanager
+    async def open_account(self, name: str) -> AsyncIterator[Seller]:
+        """Open the seller for one activity that belongs to no order; a rejected token parks the account for all.
+
+        Raises:
+            NotYet: as ``open``.
+        """
+        await self.account(name)
+        await self.take_token(name)
+        try:
+            yield await self._sellers.open(name)
         except Refused as error:
             if error.code == "auth-rejected":
-                await self._park(run.account, error)
+                await self._park(name, error)
             raise
         except Unavailable as error:
             if error.code == "seller-throttled" and error.retry_after is not None:
                 pause = min(error.retry_after, _LONGEST_HOLD)
-                await self._inventory.hold_account_until(run.account, await self._clock.now() + pause)
-            await self._view.look(run, f"could not look: {error.message}")
+                await self._inventory.hold_account_until(name, await self._clock.now() + pause)
             raise
 
-    async def _take_token(self, account: str) -> None:
+    async def take_token(self, account: str) -> None:
+        """Take one call from the account's budget. Raises ``NotYet('rate-limited')``."""
         now = await self._clock.now()
         free_at = await self._inventory.take_token(account, now)
         if free_at is not None:
@@ -108,11 +122,8 @@ class SellerCalls:
         """Return the seller's list from the day before the act was written; the list is a copy that lags."""
         since = (act.send_deadline or act.changed_at or await self._clock.now()) - _LIST_BEFORE
         rows: list[SellerOrder] = []
-        for page in range(1, _MOST_PAGES + 1):
-            found = await seller.list_orders(since=since, page=page)
+        async for found in pages(seller, since, most=_MOST_PAGES):
             rows += found
-            if not found:
-                break
         return tuple(rows)
 
     async def _park(self, name: str, error: EvercertError) -> None:
@@ -125,3 +136,11 @@ class SellerCalls:
             facts={"code": error.code},
         )
         await self._inventory.park_account(name, error.code, event)
+
+
+async def pages(seller: Seller, since: datetime, *, most: int) -> AsyncIterator[tuple[SellerOrder, ...]]:
+    """Give the pages of the seller's list, the empty one that ends it left out; ``most`` of them and no more."""
+    for page in range(1, most + 1):
+        if not (found := await seller.list_orders(since=since, page=page)):
+            return
+        yield found

@@ -248,6 +248,11 @@ CODES: dict[str, CodeFacts] = {
         "have the further ones cancelled and refunded at the seller",
         Spent.PAID,
     ),
+    "orphan-sale": _person(
+        "the seller lists an order with a reference of ours that nobody here knows of, or that counts as unsold",
+        "evercert alert list; look at the seller's portal, then settle it",
+        Spent.UNKNOWN,
+    ),
     "nothing-to-resolve": _clash("no purchase of the order waits for a ruling", "evercert order show ID"),
     "seller-order-unknown": _missing(
         "the seller shows no order of that number in the account", "look the number up at the seller"
@@ -326,6 +331,13 @@ CODES: dict[str, CodeFacts] = {
     "seller-order-missing": _away(
         "the seller does not show an order that it sold", "ask the seller if it stays", Spent.PAID
     ),
+    "seller-list-incomplete": _away(
+        "the seller's list shows none of what we bought there, so that nothing follows from it",
+        "evercert account check NAME; ask the seller if it stays",
+    ),
+    "seller-list-too-long": _away(
+        "the seller's list is longer than what is read, so that it was not compared", "report it", Spent.NOT_KNOWN
+    ),
     "send-window-over": _away("the time to send was over, so nothing was sent", "nothing; it is tried again by itself"),
     "download-unavailable": _away("the certificate cannot be downloaded yet", "nothing; looked at again", Spent.PAID),
     "dcv-details-pending": _away("the seller has not told yet what to publish", "nothing; looked at again", Spent.PAID),
@@ -363,6 +375,11 @@ CODES: dict[str, CodeFacts] = {
     # the engine
     "engine-unreachable": _engine("Temporal does not answer", "evercert doctor temporal", retryable=True),
     "no-worker": _engine("no worker takes the work up", "evercert worker run", retryable=True),
+    "sync-failed": _engine(
+        "the look at orders and sales came to no result",
+        "evercert doctor; it is started again by its schedule",
+        retryable=True,
+    ),
     "search-attribute-missing": _engine("Temporal lacks search attributes of ours", "evercert temporal provision"),
     "namespace-differs": _engine("the inventory belongs to another Temporal namespace", "evercert config show"),
     "cluster-differs": _engine(

@@ -71,6 +71,11 @@ def resume_workflow_id(order: str, number: int) -> str:
     return f"resume-{order}-{number}"
 
 
+def sync_workflow_id(request_id: str) -> str:
+    """Return the workflow id of a look at orders and sales that somebody asked for."""
+    return f"sync-{slug(request_id)}"
+
+
 def resume_number(workflow_id: str, order: str) -> int:
     """Return the number in such a workflow id of that order; 0 for any other workflow id."""
     number = workflow_id.removeprefix(f"resume-{order}-")

@@ -9,6 +9,7 @@ from typing import Any, Self
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
@@ -31,7 +32,8 @@ from starter.logs import runtime
 from starter.plugin import evercert_plugin
 from starter.settings import Settings
 from workflows.issue import IssueCertificate
-from workflows.messages import ActAnswer, OrderResult, OrderStatus
+from workflows.messages import ActAnswer, OrderResult, OrderStatus, SyncResult
+from workflows.sync_orders import SyncOrders
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ class StartedOrder:
     run_id: str
     request_id: str
     was_running: bool
+
+
+@dataclass(frozen=True)
+class StartedSync:
+    """A run of ``SyncOrders``."""
+
+    workflow_id: str
+    run_id: str
 
 
 async def connect_temporal(settings: Settings) -> Client:
@@ -163,6 +173,43 @@ class EvercertClient:
             IssueCertificate.run, started.workflow_id, run_id=started.run_id or None
         )
         return await handle.result()
+
+    async def sync(self, request_id: str = "") -> StartedSync:
+        """Start a look at all open orders and all sellers' lists at once, whatever the schedule says.
+
+        Args:
+            request_id: repeat the call with it and no second run comes of it; made here when left out.
+
+        Raises:
+            Unavailable: ``engine-unreachable``.
+        """
+        workflow_id = ids.sync_workflow_id(request_id or secrets.token_hex(6))
+        try:
+            handle = await self._temporal.start_workflow(
+                SyncOrders.run,
+                id=workflow_id,
+                task_queue=WORKFLOW_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="compare orders and sales, asked for by hand",
+            )
+        except WorkflowAlreadyStartedError as error:
+            return StartedSync(workflow_id, error.run_id or "")
+        except RPCError as error:
+            raise _engine_error(error) from None
+        return StartedSync(workflow_id, handle.first_execution_run_id or handle.result_run_id or "")
+
+    async def wait_for_sync(self, started: StartedSync) -> SyncResult:
+        """Wait for the end of such a look. Raises ``Unavailable('sync-failed')`` when it came to no result."""
+        handle = self._temporal.get_workflow_handle_for(
+            SyncOrders.run, started.workflow_id, run_id=started.run_id or None
+        )
+        try:
+            return await handle.result()
+        except WorkflowFailureError as error:
+            cause = error.cause
+            why = (cause.message,) if isinstance(cause, ApplicationError) else ()
+            raise Unavailable("sync-failed", "the look at orders and sales came to no result", why=why) from None
 
     async def status(self, order: OrderRecord) -> OrderStatus:
         """Ask the running order what it waits for. Raises ``Unavailable('engine-unreachable')``."""

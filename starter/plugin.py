@@ -9,8 +9,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.failures import FailureInterceptor
 from starter.converter import data_converter
 from workflows.issue import IssueCertificate
+from workflows.sync_orders import SyncOrders
 
-WORKFLOWS: tuple[type, ...] = (IssueCertificate,)
+WORKFLOWS: tuple[type, ...] = (IssueCertificate, SyncOrders)
 """Every workflow type of Evercert."""
 
 _PASSED = ("domain", "activities", "structlog", "workflows.messages", "workflows.options")

@@ -76,6 +76,21 @@ DNS = ActivityConfig(
 RULING: ActivityConfig = {**SELLER_READ, "schedule_to_close_timeout": timedelta(minutes=2)}
 """A person waits for the answer of a ruling; who cannot be asked within two minutes is told so."""
 
+LOOK_AT_RUNS: ActivityConfig = {**INVENTORY, "start_to_close_timeout": timedelta(minutes=5)}
+"""Asking Temporal for a batch of runs, and starting some."""
+
+SELLER_LIST: ActivityConfig = {
+    **SELLER_READ,
+    "start_to_close_timeout": timedelta(minutes=30),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=5),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=1),
+        maximum_attempts=4,
+    ),
+}
+"""Reading the whole list of an account: a seller that stays away is left out after about a minute; the next run asks again."""
+
 PROOF_VALUE_DAYS = 30
 """Random values used in proof live at most 30 days (Baseline Requirements 3.2.2.4)."""
 

@@ -92,7 +92,7 @@ class Steps:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                code, message = _told(error)
+                code, message = cause_of(error)
                 if code in _ACCOUNT_CODES:
                     await self._await_account(state, code, message)
                 elif self.has_sent and code != NOT_OWNER:
@@ -231,7 +231,7 @@ def drop(work: "asyncio.Task[Any]") -> None:
     work.cancel()
 
 
-def _told(error: ActivityError) -> tuple[str, str]:
+def cause_of(error: ActivityError) -> tuple[str, str]:
     """Return code and sentence of what ended an activity."""
     cause = error.cause
     if isinstance(cause, ApplicationError):

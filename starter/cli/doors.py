@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from activities.ports import DnsPublisher, DnsPublishers, Inventory, KeyVault, Seller, Sellers
     from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, OrderRecord
     from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
+    from starter.client import StartedSync
     from starter.history import RunHistory
     from starter.settings import Settings
+    from workflows.messages import SyncResult
 
 
 class Opened(Protocol):
@@ -109,6 +111,14 @@ class Engine(Protocol):
 
     async def resume(self, order: "OrderRecord", *, by: str, reason: str = "") -> Started:
         """Start a run that takes up an order whose run is lost."""
+        ...
+
+    async def sync(self, request_id: str = "") -> "StartedSync":
+        """Start a look at all open orders and all sellers' lists."""
+        ...
+
+    async def wait_for_sync(self, started: "StartedSync") -> "SyncResult":
+        """Wait for what it found. Raises ``sync-failed``."""
         ...
 
     async def history(self, order: "OrderRecord") -> "RunHistory":

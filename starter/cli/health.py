@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "warning", "failed", "skipped"]
 
 _QUEUES = ("evercert", "evercert-seller", "evercert-dns", "evercert-keys")
+_SHOWN_ALERTS = 10
 _MIN_RETENTION = timedelta(days=30)
 
 
@@ -109,6 +110,18 @@ async def _accounts(call: "Call") -> AsyncIterator[Finding]:
             yield Finding("accounts", it.name, "ok", f"{it.name} works")
 
 
+async def _alerts(call: "Call") -> AsyncIterator[Finding]:
+    async with call.adapters() as adapters:
+        alerts = await adapters.inventory.alerts(limit=_SHOWN_ALERTS + 1)
+    if not alerts:
+        yield Finding("alerts", "sales", "ok", "no sale at a seller waits for a person")
+    for it in alerts[:_SHOWN_ALERTS]:
+        sentence = f"{it.kind}: seller order {it.seller_order_id} of account {it.account} carries our {it.order_id}"
+        yield Finding("alerts", it.alert_id, "failed", sentence, f"evercert alert show {it.alert_id}")
+    if len(alerts) > _SHOWN_ALERTS:
+        yield Finding("alerts", "more", "failed", "there are more open alerts", "evercert alert list")
+
+
 async def _dns(call: "Call") -> AsyncIterator[Finding]:
     async with call.adapters() as adapters:
         accounts = await adapters.inventory.dns_accounts()
@@ -153,6 +166,17 @@ async def _attributes(call: "Call") -> AsyncIterator[Finding]:
         yield Finding("temporal", "search attributes", "failed", sentence, "evercert temporal provision")
     else:
         yield Finding("temporal", "search attributes", "ok", f"all {len(REGISTRATION)} are known")
+
+
+async def _schedules(call: "Call") -> AsyncIterator[Finding]:
+    from starter.schedules import missing_schedules
+
+    missing = await missing_schedules(await ways.doors.temporal(call.settings))
+    if missing:
+        sentence = f"{', '.join(missing)}; lost orders and unknown sales are not looked for"
+        yield Finding("temporal", "schedules", "warning", sentence, "evercert temporal provision")
+    else:
+        yield Finding("temporal", "schedules", "ok", "orders and sales are looked after by themselves")
 
 
 async def _workers(call: "Call") -> AsyncIterator[Finding]:
@@ -200,10 +224,12 @@ CHECKS: tuple[Check, ...] = (
     Check("inventory", "schema", "the inventory's schema fits this release", _schema),
     Check("config", "master key", "the master key opens this inventory", _master_key, _SCHEMA),
     Check("accounts", "seller accounts", "no account is parked", _accounts, _SCHEMA),
+    Check("alerts", "sales", "no sale at a seller waits for a person", _alerts, _SCHEMA),
     Check("dns", "DNS accounts", "a throw-away record can be written to each zone", _dns, _SCHEMA),
     Check("temporal", "server", "the Temporal server answers", _reachable),
     Check("temporal", "retention", "closed runs are kept long enough", _retention, _SERVER),
     Check("temporal", "search attributes", "the server knows our search attributes", _attributes, _SERVER),
+    Check("temporal", "schedules", "orders and sales are looked after by themselves", _schedules, _SERVER),
     Check("temporal", "clock", "this machine and the server agree on the time", _clock, _SERVER),
     Check("worker", "queues", "somebody polls each task queue", _workers, _SERVER),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from domain.codes import Exit
-from starter.cli import order_acts, order_explain
+from starter.cli import order_acts, order_explain, order_sync
 from starter.cli.answer import Answer, Column, Json, Row
 from starter.cli.call import Call
 from starter.cli.flags import LIST, SHOW
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starter.cli.doors import Started
 
 app = noun("Buy certificates and follow the orders.")
-for _more in (order_acts.app, order_explain.app):
+for _more in (order_acts.app, order_explain.app, order_sync.app):
     app.add_typer(_more)  # without a name: its verbs are verbs of this noun
 
 _MONEY = ("yes", "reason", "max_price", "wait", "timeout", "request_id", "dry_run", "print_form")

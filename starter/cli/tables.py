@@ -10,8 +10,8 @@ from rich.text import Text
 from starter.cli.answer import Column
 
 _STYLES = {
-    **dict.fromkeys(("issued", "current", "ok", "ready", "done"), "green"),
-    **dict.fromkeys(("needs-person", "warning", "quarantined", "parked"), "yellow"),
+    **dict.fromkeys(("issued", "current", "ok", "ready", "done", "settled"), "green"),
+    **dict.fromkeys(("needs-person", "warning", "quarantined", "parked", "open"), "yellow"),
     **dict.fromkeys(("rejected", "expired", "failed", "bad"), "red"),
     **dict.fromkeys(("cancelled", "superseded", "skipped"), "dim"),
 }

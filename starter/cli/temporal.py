@@ -13,6 +13,8 @@ from starter.cli.flags import LIST, SHOW
 from starter.cli.verb import noun, verb
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from starter.settings import Settings
 
 app = noun("The Temporal server and its Web UI.")
@@ -20,27 +22,37 @@ app = noun("The Temporal server and its Web UI.")
 
 @verb(app, "provision", (*SHOW, "yes", "dry_run"))
 async def provision(call: Call) -> Answer:
-    """Create or complete namespace, retention and search attributes on the configured server; takes nothing away."""
-    from starter.server.provision import provision as provide
-    from workflows.search_attributes import REGISTRATION
+    """Create or complete namespace, retention, search attributes and schedules on the configured server.
 
+    Takes nothing away, and leaves alone what is there and different.
+    """
     client = await ways.doors.temporal(call.settings)
-    report = await provide(client, namespace=client.namespace, search_attributes=REGISTRATION, dry_run=True)
-    planned = report.changed
-    for line in (*planned, *report.differs):
+    planned, differs = await _provided(client, dry_run=True)
+    for line in (*planned, *differs):
         call.note(f"{'plan' if line in planned else 'differs, left alone:'}  {line}")
     if planned and not call.flags.dry_run:
         call.confirm(f"Make {len(planned)} changes to namespace {client.namespace}?")
-        report = await provide(client, namespace=client.namespace, search_attributes=REGISTRATION)
+        planned, differs = await _provided(client, dry_run=False)
     changed = bool(planned) and not call.flags.dry_run
     row: dict[str, Json] = {
-        "namespace": report.namespace,
+        "namespace": client.namespace,
         "state": "done" if changed else "ok" if not planned else "skipped",
-        "changed": list(report.changed),
-        "differs": list(report.differs),
+        "changed": list(planned),
+        "differs": list(differs),
     }
     columns = (Column("namespace"), Column("state", kind="state"), Column("changed", "changes"), Column("differs"))
     return Answer("temporal.provision", row, columns, changed=changed)
+
+
+async def _provided(client: "Client", *, dry_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make the server ready and return what was changed, and what is different and was left alone."""
+    from starter.schedules import provide_schedules
+    from starter.server.provision import provision as provide
+    from workflows.search_attributes import REGISTRATION
+
+    names = await provide(client, namespace=client.namespace, search_attributes=REGISTRATION, dry_run=dry_run)
+    schedules = await provide_schedules(client, dry_run=dry_run)
+    return (*names.changed, *schedules.changed), (*names.differs, *schedules.differs)
 
 
 @verb(app, "links", LIST)

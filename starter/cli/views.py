@@ -1,6 +1,14 @@
 """Records of the inventory as rows: what JSON holds, and which of it a table shows. No secret, no reference to one."""
 
-from domain.inventory import AccountRecord, AuditEvent, CertificateRecord, DnsAccountRecord, OrderRecord, VersionRecord
+from domain.inventory import (
+    AccountRecord,
+    AlertRecord,
+    AuditEvent,
+    CertificateRecord,
+    DnsAccountRecord,
+    OrderRecord,
+    VersionRecord,
+)
 from domain.product import Product
 from domain.seller import Money
 from starter.cli.answer import Column, Json
@@ -244,6 +252,41 @@ def product(record: Product) -> Fields:
         ],
         "read_at": iso(record.read_at),
         "bundled": record.is_bundled,
+    }
+
+
+ALERT = (
+    Column("id", "alert", kind="id"),
+    Column("kind"),
+    Column("state", kind="state"),
+    Column("seller_order_id", "seller order"),
+    Column("first_seen_at", "first seen", kind="time"),
+    Column("order_id", "our reference", wide=True),
+    Column("account", wide=True),
+    Column("what", wide=True),
+    Column("last_seen_at", "last seen", kind="time", wide=True),
+    Column("settled_at", "settled", kind="time", wide=True),
+    Column("settled_by", wide=True),
+    Column("reason", wide=True),
+)
+
+
+def alert(record: AlertRecord) -> Fields:
+    """Return an alert as a row; ``facts`` are the seller's words for programs, ``what`` the same for people."""
+    return {
+        "id": record.alert_id,
+        "kind": str(record.kind),
+        "state": "open" if record.settled_at is None else "settled",
+        "account": record.account,
+        "seller_order_id": record.seller_order_id,
+        "order_id": record.order_id,
+        "what": "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in record.facts.items()),
+        "facts": dict(record.facts),
+        "first_seen_at": iso(record.first_seen_at),
+        "last_seen_at": iso(record.last_seen_at),
+        "settled_at": iso(record.settled_at),
+        "settled_by": record.settled_by,
+        "reason": record.reason,
     }
 
 

@@ -18,7 +18,7 @@ from deploy.sandbox.ca import CertificateAuthority, LeafOrder, WrongLeaf
 from deploy.sandbox.state import Store
 from domain import ids
 from domain.errors import EvercertError, InvariantBroken, NotYet, Unavailable
-from domain.inventory import AccountRecord, Environment, KeyRecord, VersionState
+from domain.inventory import AccountRecord, AlertKind, Environment, KeyRecord, VersionState
 from domain.seller import NameProof, SellerState
 from tests.activities.desk import Desk, at_once, refused, run, twice
 from tests.activities.shop import AWAY
@@ -261,5 +261,10 @@ async def test_further_sales_under_our_reference_are_told_when_the_leaf_is_colle
     given = collecting(issued)
     second = issued.shop.sell(issued.wanted.order_id, "positivessl", "www.example.test")
     issued.shop.sell("", "positivessl", "www.example.test")
-    result = await run(issuance(issued).collect, given)
+    result, _ = await twice(issuance(issued).collect, given)
     assert (result.problems, result.other_sales) == ((), (second.seller_order_id,))
+    (alert,) = await issued.inventory.alerts()
+    assert (alert.kind, alert.order_id) == (AlertKind.DOUBLE_SALE, issued.wanted.order_id)
+    assert (alert.account, alert.seller_order_id) == ("sandbox", second.seller_order_id)
+    assert alert.facts["own_seller_order"] == given.seller.seller_order_id
+    assert await issued.trail("alert") == ["alert.raised"]

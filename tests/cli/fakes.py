@@ -13,6 +13,7 @@ from domain.errors import InvalidRequest, Unavailable
 from domain.inventory import (
     AccountRecord,
     ActRecord,
+    AlertRecord,
     AuditEvent,
     CertificateRecord,
     DnsAccountRecord,
@@ -25,7 +26,9 @@ from domain.product import Product, ProductTerm
 from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
 from domain.seller import Money, UnknownAnswer
 from starter.cli.doors import REAL, Doors
+from starter.client import StartedSync
 from starter.history import RunHistory
+from workflows.messages import SyncResult
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ONE = "EC-AAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -135,6 +138,22 @@ class FakeInventory:
     catalogue: tuple[Product, ...] = ()
     held_certificates: tuple[CertificateRecord, ...] = ()
     acts: dict[str, ActRecord] = field(default_factory=dict)
+    held_alerts: dict[str, AlertRecord] = field(default_factory=dict)
+
+    async def alert(self, alert_id: str) -> AlertRecord | None:
+        return self.held_alerts.get(alert_id)
+
+    async def alerts(self, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
+        return tuple(it for it in self.held_alerts.values() if settled_too or it.settled_at is None)[:limit]
+
+    async def settle_alert(self, alert_id: str, event: AuditEvent) -> bool:
+        before = self.held_alerts[alert_id]
+        if before.settled_at is not None:
+            return False
+        told = {"settled_at": event.at, "settled_by": event.by, "reason": event.reason}
+        self.held_alerts[alert_id] = before.model_copy(update=told)
+        self.events.append(event)
+        return True
 
     async def order(self, order_id: str) -> OrderRecord | None:
         return self.records.get(order_id)
@@ -290,6 +309,8 @@ class FakeEngine:
     requests: list[OrderRequest] = field(default_factory=list)
     acts: list[tuple[str, Act]] = field(default_factory=list)
     answer: FakeAnswer = FakeAnswer(done=True, message="looking now")
+    syncs: list[str] = field(default_factory=list)
+    found: SyncResult = field(default_factory=SyncResult)
 
     async def order(self, request: OrderRequest) -> FakeStarted:
         if self.error is not None:
@@ -315,6 +336,15 @@ class FakeEngine:
     async def resume(self, order: OrderRecord, *, by: str, reason: str = "") -> FakeStarted:
         await self.check_now(order, Act(by=by, reason=reason))
         return FakeStarted(order.order_id, f"resume-{order.order_id}-1", was_running=len(self.acts) > 1)
+
+    async def sync(self, request_id: str = "") -> StartedSync:
+        if self.error is not None:
+            raise self.error
+        self.syncs.append(request_id)
+        return StartedSync(f"sync-{request_id or 'made'}", "run-1")
+
+    async def wait_for_sync(self, started: StartedSync) -> SyncResult:
+        return self.found
 
     async def history(self, order: OrderRecord) -> RunHistory:
         if self.run is None:

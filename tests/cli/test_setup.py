@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from domain.errors import Misconfigured, Unavailable
+from starter import schedules
 from starter.cli import doors
+from starter.schedules import SchedulesReport
 from starter.server import ProvisionReport
 from starter.settings import load_settings
 from tests.cli.conftest import Evercert
@@ -104,10 +106,12 @@ def test_doctor_without_temporal_tells_the_rest(evercert: Evercert, world: World
         "inventory/schema": "ok",
         "config/master key": "ok",
         "accounts/main": "failed",
+        "alerts/sales": "ok",
         "dns/main": "ok",
         "temporal/server": "failed",
         "temporal/retention": "skipped",
         "temporal/search attributes": "skipped",
+        "temporal/schedules": "skipped",
         "temporal/clock": "skipped",
         "worker/queues": "skipped",
     }
@@ -127,7 +131,7 @@ def test_doctor_exits_11_only_when_asked_to(evercert: Evercert, world: World) ->
 
 def test_doctor_lists_and_narrows(evercert: Evercert, world: World) -> None:
     listed = evercert("doctor", "temporal", "--list", "-o", "json").document["data"]
-    assert {it["area"] for it in listed} == {"temporal"} and len(listed) == 4
+    assert {it["area"] for it in listed} == {"temporal"} and len(listed) == 5
     assert evercert("doctor", "weather").code == 3
     world.schema = "the schema is old"
     assert findings(evercert, "inventory")["inventory/schema"]["next"] == "evercert db upgrade"
@@ -150,7 +154,7 @@ def test_doctor_survives_a_check_that_breaks(evercert: Evercert, world: World, m
 
 @pytest.fixture
 def server(world: World, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """A Temporal server that lacks two things until they are provided; the list holds each call's dry_run."""
+    """A Temporal server that lacks three things until they are provided; the list holds each call's dry_run."""
     calls: list[bool] = []
 
     async def provide(client: Any, *, dry_run: bool = False, **_: Any) -> ProvisionReport:
@@ -158,21 +162,30 @@ def server(world: World, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         missing = () if False in calls[:-1] else ("add EvercertKind", "raise the retention to 90 days")
         return ProvisionReport(client.namespace, missing, ("EvercertOther is a Text",))
 
+    async def provide_schedules(_: Any, *, dry_run: bool = False) -> SchedulesReport:
+        assert dry_run is calls[-1]
+        missing = () if False in calls[:-1] else ("make evercert-sync",)
+        return SchedulesReport(missing, ("schedule evercert-old is paused",))
+
     world.temporal = SimpleNamespace(namespace="evercert")
     monkeypatch.setattr(provisioning, "provision", provide)
+    monkeypatch.setattr(schedules, "provide_schedules", provide_schedules)
     return calls
 
 
 def test_provision_asks_first(evercert: Evercert, server: list[bool]) -> None:
     told = evercert("temporal", "provision", "-o", "json")
     assert told.code == 4 and told.error["code"] == "confirmation-required" and server == [True]
-    assert "plan  add EvercertKind" in told.err and "left alone" in told.err
+    assert "plan  add EvercertKind" in told.err and "plan  make evercert-sync" in told.err
+    assert told.err.count("left alone") == 2
 
 
 def test_provision_dry_run_changes_nothing(evercert: Evercert, server: list[bool]) -> None:
     told = evercert("temporal", "provision", "--dry-run", "-o", "json")
     assert told.code == 0 and told.document["changed"] is False and server == [True]
-    assert told.document["data"]["changed"] == ["add EvercertKind", "raise the retention to 90 days"]
+    assert told.document["data"]["changed"] == [
+        "add EvercertKind", "raise the retention to 90 days", "make evercert-sync",
+    ]  # fmt: skip
 
 
 def test_provision_with_yes_and_again(evercert: Evercert, server: list[bool]) -> None:
