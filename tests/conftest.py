@@ -2,12 +2,16 @@
 
 import contextlib
 import sys
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from starter.process import leave
+
+if TYPE_CHECKING:
+    from starter.prove.postgres import PrivatePostgres
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +32,15 @@ def time_skipping_env_path() -> Path:
     from tests.support.temporal import time_skipping_server_path
 
     return time_skipping_server_path(_say)
+
+
+@pytest.fixture(scope="session")
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["PrivatePostgres"]:
+    """A PostgreSQL that all tests of this process share; each takes databases of its own."""
+    from starter.prove.postgres import private_postgres
+
+    async with private_postgres(tmp_path_factory.mktemp("postgres"), is_durable=False) as server:
+        yield server
 
 
 def _say(line: str) -> None:

@@ -54,8 +54,12 @@ def postgres_unavailable() -> str:
 
 
 @asynccontextmanager
-async def private_postgres(home: Path) -> AsyncIterator["PrivatePostgres"]:
+async def private_postgres(home: Path, *, is_durable: bool = True) -> AsyncIterator["PrivatePostgres"]:
     """Run a PostgreSQL in ``home`` while the block lasts; what is there from an earlier time is used again.
+
+    Args:
+        home: folder of its data and log; made if needed. One server at a time may use it.
+        is_durable: False: committed rows outlive a crash of the server, but no power cut; many times as fast.
 
     Raises:
         Misconfigured: ``postgres-missing``.
@@ -63,7 +67,7 @@ async def private_postgres(home: Path) -> AsyncIterator["PrivatePostgres"]:
     """
     if reason := postgres_unavailable():
         raise Misconfigured("postgres-missing", reason)
-    server = PrivatePostgres(home)
+    server = PrivatePostgres(home, is_durable=is_durable)
     try:
         await server.start()
         yield server
@@ -72,13 +76,10 @@ async def private_postgres(home: Path) -> AsyncIterator["PrivatePostgres"]:
 
 
 class PrivatePostgres:
-    """A PostgreSQL server that nobody else uses, and that ends with this process.
+    """A PostgreSQL server that nobody else uses, and that ends with this process; see :func:`private_postgres`."""
 
-    Args:
-        home: folder of its data and log; made if needed. One server at a time may use it.
-    """
-
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, is_durable: bool) -> None:
+        self._is_durable = is_durable
         self.home = home.absolute()
         self.log = self.home / "log.txt"
         self._data = self.home / "data"
@@ -175,6 +176,8 @@ class PrivatePostgres:
         """Start it once; False when it ended before it answered."""
         # Small: while tests run there are several side by side.
         settings = {"listen_addresses": "", "port": _PORT, "shared_buffers": "32MB", "max_connections": "100"}
+        if not self._is_durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv: list[str | Path] = [_program("postgres"), "-D", self._data, "-k", self._sockets, *options]
         process = self._process = ChildProcess.start([*_as_somebody(), *argv], log=self.log, env=_ENVIRONMENT)

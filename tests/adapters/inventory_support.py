@@ -1,16 +1,21 @@
-"""Inventories on files of their own, and the rows that most tests begin with."""
+"""Inventories of their own, on either database, and the rows that most tests begin with."""
 
+import itertools
 import sqlite3
-from collections.abc import AsyncIterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
+from weakref import WeakSet
 
 from activities.adapters.inventory import SqlInventory, open_inventory, upgrade
 from domain import ids, purchase
 from domain.inventory import ActRecord, ActState, AuditEvent, NewOrder, NewVersion
 from domain.seller import Money
+from starter.prove.postgres import PrivatePostgres
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
 PRICE = Money(amount=Decimal("7.10"))
@@ -20,27 +25,96 @@ def at(minutes: int) -> datetime:
     return NOW + timedelta(minutes=minutes)
 
 
-_template: list[bytes] = []
+class Databases(ABC):
+    """Makes databases of one kind, each used by one test."""
+
+    kind: str
+
+    @abstractmethod
+    async def empty(self) -> str:
+        """Return the address of a database that nobody has touched; on SQLite there is not even a file."""
+
+    @abstractmethod
+    async def fresh(self) -> str:
+        """Return the address of an upgraded, empty database: a copy, for migrating anew would be most of a test's time."""
+
+    @abstractmethod
+    async def drop(self) -> None:
+        """Take away all that was made."""
+
+    @asynccontextmanager
+    async def inventory(self) -> AsyncIterator[SqlInventory]:
+        async with await open_inventory(await self.fresh()) as inventory:
+            yield inventory
+
+
+class SqliteDatabases(Databases):
+    """Files, each in a folder of its own."""
+
+    kind = "sqlite"
+    _template = b""
+
+    def __init__(self, make_folder: Callable[[], Path]) -> None:
+        self._make_folder = make_folder
+
+    async def empty(self) -> str:
+        return f"sqlite:///{self._make_folder() / 'inventory.db'}"
+
+    async def fresh(self) -> str:
+        path = self._make_folder() / "inventory.db"
+        url = f"sqlite:///{path}"
+        if self._template:
+            path.write_bytes(self._template)
+        else:
+            await upgrade(url, lambda _: None)
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            SqliteDatabases._template = path.read_bytes()
+        return url
+
+    async def drop(self) -> None:
+        """The folders are pytest's to remove."""
+
+
+class PostgresDatabases(Databases):
+    """Databases of a running server; the first one becomes the template of all others."""
+
+    kind = "postgresql"
+    _numbers = itertools.count(1)
+    _prepared: ClassVar[WeakSet[PrivatePostgres]] = WeakSet()
+
+    def __init__(self, server: PrivatePostgres) -> None:
+        self.server = server
+        self._made: list[str] = []
+
+    async def empty(self) -> str:
+        return await self._new("template1")
+
+    async def fresh(self) -> str:
+        if self.server not in self._prepared:
+            await upgrade(await self.server.new_database("inventory"), lambda _: None)
+            self._prepared.add(self.server)
+        return await self._new("inventory")
+
+    async def drop(self) -> None:
+        async with self.server.session() as cursor:
+            while self._made:
+                await cursor.execute(f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")
+
+    async def _new(self, template: str) -> str:
+        name = f"test_{next(self._numbers)}"
+        self._made.append(name)
+        return await self.server.new_database(name, template=template)
 
 
 async def fresh_database(directory: Path) -> str:
-    """Write a copy of an upgraded, empty database: migrating anew for each test would be most of their time."""
-    path = directory / "inventory.db"
-    url = f"sqlite:///{path}"
-    if _template:
-        path.write_bytes(_template[0])
-    else:
-        await upgrade(url, lambda _: None)
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        _template.append(path.read_bytes())
-    return url
+    """Return the address of an upgraded, empty SQLite file."""
+    return await SqliteDatabases(lambda: directory).fresh()
 
 
 @asynccontextmanager
 async def fresh_inventory(directory: Path) -> AsyncIterator[SqlInventory]:
-    inventory = await open_inventory(await fresh_database(directory))
-    async with inventory:
+    async with SqliteDatabases(lambda: directory).inventory() as inventory:
         yield inventory
 
 

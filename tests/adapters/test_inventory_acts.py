@@ -1,10 +1,8 @@
 """Acts that may cost money: one sale per request whatever runs at the same time, and one winner of every change."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from decimal import Decimal
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,21 +17,14 @@ from domain.seller import Money
 from tests.adapters.inventory_support import (
     NOW,
     PRICE,
+    Databases,
     at,
     event,
     fingerprint,
-    fresh_database,
-    fresh_inventory,
     moved,
     order,
     reserved,
 )
-
-
-@pytest.fixture
-async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
-    async with fresh_inventory(tmp_path) as opened:
-        yield opened
 
 
 async def outcome(attempt: Coroutine[object, object, ActRecord]) -> ActRecord | EvercertError:
@@ -68,9 +59,9 @@ async def test_nothing_is_reserved_for_an_unknown_order(inventory: SqlInventory)
         await inventory.reserve("EC-X", fingerprint=None, owner="o", price=PRICE, body_hash="", now=NOW)
 
 
-async def test_of_equal_orders_at_the_same_time_one_is_sold(tmp_path: Path) -> None:
-    """Two workers: two inventories on one file."""
-    url = await fresh_database(tmp_path)
+async def test_of_equal_orders_at_the_same_time_one_is_sold(databases: Databases) -> None:
+    """Two workers: two inventories on one database, with connections of their own."""
+    url = await databases.fresh()
     one, two = await open_inventory(url), await open_inventory(url)
     async with one, two:
         wanted = [order(number) for number in range(6)]
@@ -174,8 +165,8 @@ async def test_one_open_act_per_order_is_a_rule_of_the_database(inventory: SqlIn
     await second("act_2")
 
 
-async def test_of_changes_at_the_same_time_exactly_one_wins(tmp_path: Path) -> None:
-    url = await fresh_database(tmp_path)
+async def test_of_changes_at_the_same_time_exactly_one_wins(databases: Databases) -> None:
+    url = await databases.fresh()
     one, two = await open_inventory(url), await open_inventory(url)
     async with one, two:
         act = await reserved(one, order())
@@ -241,35 +232,39 @@ CHANGES: st.SearchStrategy[list[Change]] = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(CHANGES)
-def test_a_change_counts_only_for_who_saw_the_act_as_it_is(changes: list[Change]) -> None:
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],  # each example has its database
+)
+@given(changes=CHANGES)
+def test_a_change_counts_only_for_who_saw_the_act_as_it_is(databases: Databases, changes: list[Change]) -> None:
     """Against a model of two values: state and fence."""
-    asyncio.run(_compare_with_model(changes))
+    asyncio.run(_compare_with_model(databases, changes))
 
 
-async def _compare_with_model(changes: list[Change]) -> None:
-    with TemporaryDirectory() as directory:
-        async with fresh_inventory(Path(directory)) as inventory:
-            act = await reserved(inventory, order())
-            state, fence, told = ActState.RESERVED, 0, 0
-            for number, (seen, seen_fence, to) in enumerate(changes):
-                result = await inventory.change_act(
-                    act.act_id,
-                    seen=seen,
-                    fence=seen_fence,
-                    to=to,
-                    changes=None,
-                    event=event(act.order_id, "purchase.changed", str(number)),
-                    now=at(number),
-                )
-                if (seen, seen_fence) == (state, fence):
-                    state, fence, told = to, fence + 1, told + 1
-                    assert result is not None
-                else:
-                    assert result is None
-                stands = await inventory.act(act.act_id)
-                assert stands is not None
-                assert (stands.state, stands.fence) == (state, fence)
-            audit = await inventory.audit(subject=act.order_id)
-            assert sum(entry.kind == "purchase.changed" for entry in audit) == told
+async def _compare_with_model(databases: Databases, changes: list[Change]) -> None:
+    async with databases.inventory() as inventory:
+        act = await reserved(inventory, order())
+        state, fence, told = ActState.RESERVED, 0, 0
+        for number, (seen, seen_fence, to) in enumerate(changes):
+            result = await inventory.change_act(
+                act.act_id,
+                seen=seen,
+                fence=seen_fence,
+                to=to,
+                changes=None,
+                event=event(act.order_id, "purchase.changed", str(number)),
+                now=at(number),
+            )
+            if (seen, seen_fence) == (state, fence):
+                state, fence, told = to, fence + 1, told + 1
+                assert result is not None
+            else:
+                assert result is None
+            stands = await inventory.act(act.act_id)
+            assert stands is not None
+            assert (stands.state, stands.fence) == (state, fence)
+        audit = await inventory.audit(subject=act.order_id)
+        assert sum(entry.kind == "purchase.changed" for entry in audit) == told
+    await databases.drop()

@@ -1,8 +1,6 @@
 """Alerts are written once per sale and settled once; orders that are open can be paged through."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from activities.adapters.inventory import SqlInventory
 from domain import ids
 from domain.errors import InvalidRequest
 from domain.inventory import ActState, AlertKind, AuditEvent, NewAlert, OrderChange
-from tests.adapters.inventory_support import NOW, at, fresh_inventory, moved, order, reserved
+from tests.adapters.inventory_support import NOW, at, moved, order, reserved
 
 SALE = NewAlert(
     kind=AlertKind.ORPHAN_SALE,
@@ -21,12 +19,6 @@ SALE = NewAlert(
     facts={"product": "positivessl"},
 )
 ID = ids.alert_id("orphan-sale", "sandbox", "9900000")
-
-
-@pytest.fixture
-async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
-    async with fresh_inventory(tmp_path) as opened:
-        yield opened
 
 
 def settled(minute: int = 5, **changes: Any) -> AuditEvent:

@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities.adapters.inventory import SqlInventory, open_inventory
 from domain.errors import InvalidRequest
 from domain.inventory import AccountRecord, Environment
-from tests.adapters.inventory_support import NOW, event, fresh_database, fresh_inventory
+from tests.adapters.inventory_support import NOW, Databases, event
 
 
 def account(name: str = "main", *, per_second: int = 5, burst: int = 4) -> AccountRecord:
@@ -29,8 +27,8 @@ def account(name: str = "main", *, per_second: int = 5, burst: int = 4) -> Accou
 
 
 @pytest.fixture
-async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
-    async with fresh_inventory(tmp_path) as opened:
+async def inventory(databases: Databases) -> AsyncIterator[SqlInventory]:
+    async with databases.inventory() as opened:
         await opened.add_account(account(), b"sealed", event("main"))
         yield opened
 
@@ -83,7 +81,7 @@ async def test_an_account_that_says_nothing_gets_what_suits_its_world() -> None:
     assert plain.model_copy(update={"environment": Environment.SANDBOX}).call_budget == (50, 100)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     per_second=st.integers(1, 50),
     burst=st.integers(1, 6),
@@ -91,26 +89,28 @@ async def test_an_account_that_says_nothing_gets_what_suits_its_world() -> None:
     is_behind=st.integers(0, 300),
 )
 def test_two_workers_that_race_never_overrun_the_budget(
-    per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int
+    databases: Databases, per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int
 ) -> None:
     """Two connections of their own: in any span no more than burst and pace allow, clocks that differ counted in."""
-    asyncio.run(_race(per_second, burst, steps, is_behind))
+    asyncio.run(_race(databases, per_second, burst, steps, is_behind))
 
 
-async def _race(per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int) -> None:
-    with TemporaryDirectory() as folder:
-        url = await fresh_database(Path(folder))
-        async with await open_inventory(url) as one, await open_inventory(url) as two:
-            await one.add_account(account(per_second=per_second, burst=burst), b"sealed", event("main"))
-            taken: list[float] = []
-            elapsed = 0.0
-            for pause, width in steps:
-                elapsed += pause
-                tries = [one.take_token("main", after(elapsed)) for _ in range(width)]
-                tries += [two.take_token("main", after(elapsed - is_behind)) for _ in range(width)]
-                taken += [elapsed for free_at in await asyncio.gather(*tries) if free_at is None]
-            for first, start in enumerate(taken):
-                for last in range(first, len(taken)):
-                    allowed = burst + (taken[last] - start + is_behind) / 1000 * per_second
-                    assert last - first + 1 <= allowed + 1e-6
-            assert len(taken) >= min(burst, steps[0][1])
+async def _race(
+    databases: Databases, per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int
+) -> None:
+    url = await databases.fresh()
+    async with await open_inventory(url) as one, await open_inventory(url) as two:
+        await one.add_account(account(per_second=per_second, burst=burst), b"sealed", event("main"))
+        taken: list[float] = []
+        elapsed = 0.0
+        for pause, width in steps:
+            elapsed += pause
+            tries = [one.take_token("main", after(elapsed)) for _ in range(width)]
+            tries += [two.take_token("main", after(elapsed - is_behind)) for _ in range(width)]
+            taken += [elapsed for free_at in await asyncio.gather(*tries) if free_at is None]
+        for first, start in enumerate(taken):
+            for last in range(first, len(taken)):
+                allowed = burst + (taken[last] - start + is_behind) / 1000 * per_second
+                assert last - first + 1 <= allowed + 1e-6
+        assert len(taken) >= min(burst, steps[0][1])
+    await databases.drop()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from domain import ids
 from domain.errors import InvariantBroken
 from domain.inventory import KeyRecord, VersionState
 from domain.seller import ProofRecord
-from tests.adapters.inventory_support import NOW, at, event, fingerprint, fresh_inventory, order, reserved, version
+from tests.adapters.inventory_support import NOW, Databases, at, event, fingerprint, order, reserved, version
 
 ORDER = order()
 CERTIFICATE = ids.certificate_id(ORDER.order_id)
@@ -19,8 +18,8 @@ RECORD = ProofRecord(name="www.example.test", record_type="CNAME", owner="_a.www
 
 
 @pytest.fixture
-async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
-    async with fresh_inventory(tmp_path) as opened:
+async def inventory(databases: Databases) -> AsyncIterator[SqlInventory]:
+    async with databases.inventory() as opened:
         await opened.open_order(ORDER, NOW)
         yield opened
 

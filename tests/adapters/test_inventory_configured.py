@@ -1,9 +1,7 @@
 """Accounts, their sealed secrets and catalogues."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,7 @@ from activities.adapters.inventory import SqlInventory
 from domain.errors import InvalidRequest, InvariantBroken
 from domain.inventory import AccountRecord, DnsAccountRecord, Environment
 from domain.product import Product, ProductTerm
-from tests.adapters.inventory_support import NOW, at, event, fresh_inventory
+from tests.adapters.inventory_support import NOW, at, event
 
 ACCOUNT = AccountRecord(
     name="sandbox",
@@ -30,12 +28,6 @@ DNS_ACCOUNT = DnsAccountRecord(
     secret_id="sec_dns",
     environment=Environment.SANDBOX,
 )
-
-
-@pytest.fixture
-async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
-    async with fresh_inventory(tmp_path) as opened:
-        yield opened
 
 
 async def test_an_account_is_added_once_with_its_secret(inventory: SqlInventory) -> None:

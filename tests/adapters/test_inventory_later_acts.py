@@ -1,9 +1,7 @@
 """Refunds beside a purchase, and an order that goes from one run to another."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +14,10 @@ from domain.seller import Money
 from tests.adapters.inventory_support import (
     NOW,
     PRICE,
+    Databases,
     at,
     event,
     fingerprint,
-    fresh_database,
-    fresh_inventory,
     moved,
     order,
     reserved,
@@ -29,12 +26,6 @@ from tests.adapters.inventory_support import (
 OWNER = "issue-1/run-1"
 CLOSED = (ActState.PLACED, ActState.REJECTED, ActState.ABANDONED)
 OPEN = tuple(state for state in ActState if state not in CLOSED)
-
-
-@pytest.fixture
-async def inventory(tmp_path: Path) -> AsyncIterator[SqlInventory]:
-    async with fresh_inventory(tmp_path) as opened:
-        yield opened
 
 
 def refund(of: NewOrder, number: int = 1, *, owner: str = OWNER) -> ActRecord:
@@ -101,8 +92,8 @@ async def test_a_second_refund_once_the_first_is_settled(inventory: SqlInventory
     assert (await opened(inventory, refund(order(), 2))).state is ActState.RESERVED
 
 
-async def test_of_refunds_at_the_same_time_one_is_opened(tmp_path: Path) -> None:
-    url = await fresh_database(tmp_path)
+async def test_of_refunds_at_the_same_time_one_is_opened(databases: Databases) -> None:
+    url = await databases.fresh()
     one, two = await open_inventory(url), await open_inventory(url)
     async with one, two:
         await bought(one, order())
@@ -239,8 +230,8 @@ async def test_who_saw_another_owner_gets_nothing(inventory: SqlInventory, stale
         await inventory.take_over("EC-X", seen=SEEN, workflow_id="w", run_id="r", event=event("EC-X"), now=NOW)
 
 
-async def test_of_runs_at_the_same_time_one_takes_over(tmp_path: Path) -> None:
-    url = await fresh_database(tmp_path)
+async def test_of_runs_at_the_same_time_one_takes_over(databases: Databases) -> None:
+    url = await databases.fresh()
     one, two = await open_inventory(url), await open_inventory(url)
     async with one, two:
         act = await reserved(one, order(), owner=OWNER)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PrivatePostgres]:
-    async with private_postgres(tmp_path_factory.mktemp("postgres")) as running:
+    async with private_postgres(tmp_path_factory.mktemp("postgres"), is_durable=False) as running:
         yield running
 
 
@@ -82,6 +82,7 @@ async def test_data_are_found_again_and_a_long_path_is_no_matter(tmp_path: Path)
     assert not sockets.exists()
     async with private_postgres(home) as server:
         assert await asked(server.address("kept"), "SELECT number FROM here") == 1
+        assert await asked(server.address("kept"), "SHOW fsync") == "on"
         await server.stop()
         await server.stop()
     assert {path.name for path in home.iterdir()} == {"data", "initdb.txt", "log.txt"}

@@ -73,7 +73,7 @@ class AlertQueries(Queries):
         }
         seen_again = update(AlertRow).where(AlertRow.alert_id == alert_id, AlertRow.last_seen_at < now)
         async with self._db.writing() as session:
-            if await insert_once(session, AlertRow, values, key=("alert_id",)):
+            if await insert_once(session, AlertRow, values):
                 await write_event(session, _raised(alert_id, alert, now))
                 return True
             await hits(session, seen_again.values(last_seen_at=now))

@@ -26,11 +26,17 @@ class Queries:
 
 
 async def insert_once(
-    session: AsyncSession, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str]
+    session: AsyncSession, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str] = ()
 ) -> bool:
-    """Add a row unless one with this key is there; tell whether it was added."""
-    statement = _insert(session, table).values(dict(values)).on_conflict_do_nothing(index_elements=list(key))
-    return cast("CursorResult[Any]", await session.execute(statement)).rowcount == 1
+    """Add a row unless one with this key is there; tell whether it was added.
+
+    Without a key any of the row's unique keys counts. So a row is added whose keys all mean the same: on PostgreSQL two
+    writers at the same time may meet at either of them, and meeting at one that is not named would be an error.
+    """
+    target = cast("Table", table.__table__)
+    statement = _insert(session, table).values(dict(values)).on_conflict_do_nothing(index_elements=list(key) or None)
+    # The row itself is asked for: how many rows an insert added, PostgreSQL's dialect does not tell the session.
+    return (await session.execute(statement.returning(*target.primary_key.columns))).first() is not None
 
 
 async def upsert(
