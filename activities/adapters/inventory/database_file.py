@@ -143,6 +143,6 @@ async def file_sequence(path: Path, least: int = 0) -> int | None:
 
 def _newest_in_file(path: Path) -> int:
     # `immutable` leaves the log alone, and takes no lock.
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as connection:
         (newest,) = connection.execute("SELECT max(sequence) FROM audit_event").fetchone()
     return int(newest or 0)
