@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Self
 from urllib.request import Request, urlopen
 
+from temporalio.client import Client
+
 from activities.adapters.build import (
     SELLER_TOKEN_PURPOSE,
     TSIG_SECRET_PURPOSE,
@@ -28,7 +30,6 @@ from activities.adapters.build import (
 from domain import ids
 from domain.errors import Unavailable
 from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, Environment
-from starter.client import connect_temporal
 from starter.process import ChildProcess
 from starter.schedules import provide_schedules
 from starter.server import DevServer, find_binary, provision
@@ -130,7 +131,8 @@ class Stack:
         self.settings = load_settings(environ=self.environment())
         await self._prepare_home()
         if options.with_schedules:
-            await provide_schedules(await connect_temporal(self.settings))
+            # By its address: the settings of this process may lead to another server.
+            await provide_schedules(await Client.connect(self.server.address, namespace=options.namespace))
         if options.with_worker:
             await self.start_worker()
 
