@@ -1,7 +1,14 @@
 """``kill -9`` of the worker at one boundary, and the undisturbed run that tells which boundaries there are."""
 
+from collections.abc import Sequence
+from random import Random
+
 from starter.prove.boundaries import Strike, is_of_an_order
 from starter.prove.trial import Trial
+
+AND = " + "
+_BLOWS = 3
+_CHAINS = 60
 
 
 async def undisturbed(trial: Trial) -> tuple[str, ...]:
@@ -17,11 +24,42 @@ async def undisturbed(trial: Trial) -> tuple[str, ...]:
 
 
 async def kill(trial: Trial) -> None:
-    """Kill the worker at the boundary of the case, start another one, and follow the order to its end."""
+    """Kill the worker at the boundary of the case, start another one, and follow the order to its end.
+
+    Of ``a + b + c`` the first worker is killed at *a*, the second one at *b*, the third at *c*.
+    """
     await trial.set_scene()
-    worker = await trial.lane.start_worker(Strike(trial.case.at))
-    await trial.order()
-    if await trial.until_struck(worker):
+    goes_on = False
+    for place in trial.case.at.split(AND):
+        worker = await trial.lane.start_worker(Strike(place))
+        if trial.started is None:
+            await trial.order()
+        if not await trial.until_struck(worker, goes_on=goes_on):
+            return
         await worker.ended.wait()
-        await trial.lane.start_worker()
+        goes_on = True
+    last = await trial.lane.start_worker()
     await trial.finish()
+    trial.compare(last, goes_on=True)
+
+
+def chains(boundaries: Sequence[str], dice: Random) -> list[str]:
+    """Return places for three kills in a row: each lies in a later activity than the one before, or at a worker's start.
+
+    A later activity is one whose first boundary an undisturbed run passes after the last one of the earlier.
+    """
+    spans: dict[str, tuple[int, int]] = {}
+    for number, place in enumerate(boundaries):
+        activity = place.partition("/")[0]
+        spans[activity] = (spans.get(activity, (number, 0))[0], number)
+    found = []
+    while len(found) < _CHAINS:
+        chain: list[str] = []
+        for place in sorted(dice.sample(range(len(boundaries)), _BLOWS)):
+            activity = boundaries[place].partition("/")[0]
+            before = chain[-1].partition("/")[0] if chain else ""
+            if not before or spans[activity][0] > spans[before][1]:
+                chain.append(boundaries[place])
+        if len(chain) == _BLOWS:
+            found.append(AND.join(chain))
+    return found

@@ -47,8 +47,19 @@ def _cases_of(disaster: Disaster, boundaries: Boundaries, databases: Sequence[Da
     cases = []
     usable = [database for database in databases if database in disaster.databases]
     for database, line in product(usable, disaster.lines):
-        places = disaster.named if disaster.places is Places.NAMED else boundaries[database, line]
+        places = _places(disaster, boundaries[database, line], dice)
         for number, at in enumerate(places):
             repeated = list(Repeated)[number % len(Repeated)]
             cases.append(Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000)))
     return cases
+
+
+def _places(disaster: Disaster, boundaries: Sequence[str], dice: Random) -> Sequence[str]:
+    match disaster.places:
+        case Places.NAMED:
+            return disaster.named
+        case Places.BOUNDARIES:
+            return boundaries
+        case Places.CHOSEN:
+            assert disaster.choose is not None
+            return disaster.choose(boundaries, dice)

@@ -18,7 +18,7 @@ from starter.prove.plan import all_cases, short_cases
 from starter.prove.postgres import PrivatePostgres, postgres_unavailable, private_postgres
 from starter.prove.trial import Trial
 from starter.prove.verdict import Facts, breaches
-from starter.prove.workers import WorkerHost
+from starter.prove.workers import HOST_MODULE, WorkerHost
 from starter.server import DevServer, find_binary
 
 _STUCK_SECONDS = 600.0
@@ -35,6 +35,7 @@ class ProveOptions:
         cases: only these, by name.
         databases: empty: SQLite, and PostgreSQL where it can be had.
         lanes: how many cases run side by side.
+        host_module: what is run to make workers; a test puts a damaged one here.
         home: folder that stays, with all logs; None: a temporary one.
     """
 
@@ -44,6 +45,7 @@ class ProveOptions:
     databases: tuple[Database, ...] = ()
     lanes: int = 8
     home: Path | None = None
+    host_module: str = HOST_MODULE
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Prover:
         self._home = home
         self._databases = self._chosen_databases()
         self._say("starting a private Temporal server, sandboxes and inventories on free ports")
-        self._host = await open_.enter_async_context(WorkerHost(home / "host.log"))
+        self._host = await open_.enter_async_context(WorkerHost(home / "host.log", self._options.host_module))
         self._server = await open_.enter_async_context(DevServer(await find_binary(self._say), home / "temporal"))
         self._postgres: PrivatePostgres | None = None
         if Database.POSTGRESQL in self._databases:
@@ -164,13 +166,20 @@ class Prover:
 
     async def _survey(self) -> None:
         """Let an order run undisturbed on every line and database: what it passes is the list of boundaries."""
-        lines = list(Line) if not self._options.cases else sorted({case.line for case in self._options.cases})
+        lines = self._lines()
         wanted = [Case("undisturbed", "", database, line=line) for database in self._databases for line in lines]
         self._say(f"surveying {len(wanted)} undisturbed orders: what they pass through is where workers will be struck")
         await self._share(wanted, self._survey_one)
         for line in lines:
             here = {place for database in self._databases for place in self._boundaries.get((database, line), ())}
             self.proof.boundaries[line.value] = len(here)
+
+    def _lines(self) -> list[Line]:
+        """Return the lines to survey: all, unless only cases are named that are compared with none but their own."""
+        named = self._options.cases
+        if not named or any(DISASTERS[case.kind].goes_on for case in named):
+            return list(Line)
+        return sorted({case.line for case in named})
 
     async def _survey_one(self, lane: Lane, case: Case) -> None:
         trial = Trial(lane, case)
@@ -196,14 +205,17 @@ class Prover:
     async def _run_case(self, lane: Lane, case: Case) -> None:
         disaster = DISASTERS[case.kind]
         listed = self._boundaries.get((case.database, case.line), ())
+        known = [
+            place for (database, _), here in self._boundaries.items() if database is case.database for place in here
+        ]
         shared = not disaster.is_private and disaster.visibility_minutes == lane.options.visibility_minutes
         if shared:
-            outcome = await self._judge(Trial(lane, case, listed), disaster.run)
+            outcome = await self._judge(Trial(lane, case, listed, known), disaster.run)
         else:
             server = None if disaster.is_private else self._server
             minutes = disaster.visibility_minutes
             async with self._lane(case.database, server=server, visibility_minutes=minutes) as own:
-                outcome = await self._judge(Trial(own, case, listed), disaster.run)
+                outcome = await self._judge(Trial(own, case, listed, known), disaster.run)
         self._done += 1
         self.proof.missing -= 1
         word = "BROKEN" if outcome.breaches else "ok"

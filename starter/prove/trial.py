@@ -36,9 +36,10 @@ class Trial:
         lane: where it runs; nothing else runs there meanwhile.
         case: what is done.
         listed: the boundaries that an undisturbed run of its line passes.
+        known: those that undisturbed runs of all lines pass together: a run that goes on after a crash passes no other.
     """
 
-    def __init__(self, lane: Lane, case: Case, listed: Sequence[str] = ()) -> None:
+    def __init__(self, lane: Lane, case: Case, listed: Sequence[str] = (), known: Sequence[str] = ()) -> None:
         self.lane = lane
         self.case = case
         self.name = lane.new_name()
@@ -47,6 +48,7 @@ class Trial:
         self.troubles: list[str] = []
         self.unlisted: list[str] = []
         self._listed = frozenset(listed)
+        self._known = frozenset(known)
 
     async def set_scene(self) -> None:
         """Let the seller behave as the case wants it."""
@@ -72,24 +74,30 @@ class Trial:
         self.started = await self.lane.order(self.name)
         return self.started
 
-    async def until_struck(self, worker: "WatchedWorker") -> bool:
-        """Wait until the worker has struck itself; False when the order was over before."""
+    async def until_struck(self, worker: "WatchedWorker", *, goes_on: bool = False) -> bool:
+        """Wait until the worker has struck itself; False, and a trouble, when the order was over before."""
         striking = asyncio.create_task(worker.until_struck())
         over = asyncio.create_task(self.finish())
         await asyncio.wait((striking, over), return_when=asyncio.FIRST_COMPLETED)
         for task in (striking, over):
             task.cancel()
         await asyncio.gather(striking, over, return_exceptions=True)
-        self.compare(worker)
+        self.compare(worker, goes_on=goes_on)
         if not worker.has_struck:
             self.troubles.append(f"never came to {self.case.at}")
         return worker.has_struck
 
-    def compare(self, worker: "WatchedWorker") -> None:
-        """Note what a worker passed that no undisturbed run passes."""
-        if self._listed:
+    def compare(self, worker: "WatchedWorker", *, goes_on: bool = False) -> None:
+        """Note what a worker passed that no undisturbed run passes.
+
+        Args:
+            worker: to look at.
+            goes_on: it took up what another one had begun, so that the runs of all lines count.
+        """
+        listed = self._known if goes_on else self._listed
+        if listed:
             passed = dict.fromkeys(place for place in worker.passed if is_of_an_order(place))
-            self.unlisted += [place for place in passed if place not in self._listed]
+            self.unlisted += [place for place in passed if place not in listed]
 
     async def finish(self, *, also: Callable[[OrderRecord], bool] = lambda record: False) -> None:
         """Follow the order to its end, and act where a person is waited for.

@@ -15,6 +15,8 @@ from typing import Self
 from domain.errors import Unavailable
 from starter.prove.boundaries import Strike, read_trace
 
+HOST_MODULE = "starter.prove.worker_host"
+
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 60.0
 
@@ -83,8 +85,9 @@ class WatchedWorker:
 class WorkerHost:
     """The process that makes workers. Use as ``async with WorkerHost(log) as host``; its workers end with it."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, module: str = HOST_MODULE) -> None:
         self._log = log
+        self._module = module
         self._number = 0
         self._starting: dict[int, asyncio.Future[int]] = {}
         self._workers: dict[int, WatchedWorker] = {}
@@ -93,7 +96,7 @@ class WorkerHost:
     async def __aenter__(self) -> Self:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "starter.prove.worker_host"),
+                *(sys.executable, "-m", self._module),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -1,8 +1,9 @@
 """What a disaster is, for those who plan and run cases."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 
 from starter.prove.case import Database, Line
 from starter.prove.trial import Trial
@@ -15,6 +16,8 @@ class Places(StrEnum):
     """At every boundary that an undisturbed run of the line passes."""
     NAMED = "named"
     """At the places that the disaster names itself."""
+    CHOSEN = "chosen"
+    """At places that the disaster makes out of those boundaries."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,12 @@ class Disaster:
         run: does it to the order of a trial and follows that to its end.
         places: where it strikes; ``at`` of a case is one of them.
         named: those places, for ``Places.NAMED``; ``("",)`` where there is nothing to choose.
+        choose: makes those places, for ``Places.CHOSEN``.
         lines: what happens on the line meanwhile.
         databases: those it makes sense on.
         is_private: needs a Temporal server, sandbox and inventory that no other case uses.
         visibility_minutes: how long a sale may take to show up for the account of the case.
+        goes_on: what its later workers pass is compared with the undisturbed runs of every line.
         short: how many of its cases belong to the short form.
     """
 
@@ -39,8 +44,10 @@ class Disaster:
     run: Callable[[Trial], Awaitable[None]]
     places: Places = Places.NAMED
     named: tuple[str, ...] = ("",)
+    choose: Callable[[Sequence[str], Random], list[str]] | None = None
     lines: tuple[Line, ...] = (Line.PLAIN,)
     databases: tuple[Database, ...] = tuple(Database)
     is_private: bool = False
     visibility_minutes: int = 0
+    goes_on: bool = False
     short: int = 1
