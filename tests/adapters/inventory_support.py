@@ -31,8 +31,8 @@ class Databases(ABC):
     kind: str
 
     @abstractmethod
-    async def empty(self) -> str:
-        """Return the address of a database that nobody has touched; on SQLite there is not even a file."""
+    async def empty(self, *, is_there: bool = False) -> str:
+        """Return the address of a database that nobody has touched; on SQLite a file only where it must be there."""
 
     @abstractmethod
     async def fresh(self) -> str:
@@ -57,8 +57,11 @@ class SqliteDatabases(Databases):
     def __init__(self, make_folder: Callable[[], Path]) -> None:
         self._make_folder = make_folder
 
-    async def empty(self) -> str:
-        return f"sqlite:///{self._make_folder() / 'inventory.db'}"
+    async def empty(self, *, is_there: bool = False) -> str:
+        path = self._make_folder() / "inventory.db"
+        if is_there:
+            path.touch()
+        return f"sqlite:///{path}"
 
     async def fresh(self) -> str:
         path = self._make_folder() / "inventory.db"
@@ -87,7 +90,7 @@ class PostgresDatabases(Databases):
         self.server = server
         self._made: list[str] = []
 
-    async def empty(self) -> str:
+    async def empty(self, *, is_there: bool = False) -> str:
         return await self._new("template1")
 
     async def fresh(self) -> str:

@@ -87,6 +87,7 @@ class ActQueries(OrderQueries):
         )
         try:
             async with self._db.writing() as session:
+                await _lock_order_of(session, act_id)
                 if await hits(session, change) != 1:
                     return None
                 await write_event(session, event)
@@ -135,6 +136,12 @@ async def _refuse_taken_keys(session: AsyncSession, order: OrderRow, fingerprint
         equal = others.where(OrderRow.open_fingerprint == fingerprint)
         if (holder := await session.scalar(equal)) is not None:
             raise _duplicate(holder)
+
+
+async def _lock_order_of(session: AsyncSession, act_id: str) -> None:
+    """Lock the order before its act, as all others do: two that take them crosswise would stand in each other's way."""
+    its_order = select(OrderRow.order_id).join(ActRow, ActRow.order_id == OrderRow.order_id)
+    await session.execute(its_order.where(ActRow.act_id == act_id).with_for_update(of=OrderRow))
 
 
 async def _with_its_order(session: AsyncSession, act_id: str, now: datetime) -> ActRecord:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import certificate_record, record
 from activities.adapters.inventory.session import Queries, insert_once, locked_order, write_event
 from activities.adapters.inventory.tables import CertificateRow, OrderRow, VersionRow
@@ -48,6 +49,13 @@ class CertificateQueries(Queries):
         Raises:
             InvariantBroken: ``order-missing``, ``version-missing``, or ``version-quarantined``.
         """
+        try:
+            return await self._make_current(order_id, serial, event, now)
+        except RuleBroken:
+            # Another order of the same certificate was faster; the second look finds what it wrote.
+            return await self._make_current(order_id, serial, event, now)
+
+    async def _make_current(self, order_id: str, serial: str, event: AuditEvent, now: datetime) -> VersionRecord:
         async with self._db.writing() as session:
             order = await locked_order(session, order_id)
             version = await session.get(VersionRow, (order_id, serial), with_for_update=True)

@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from activities.adapters.inventory.database_file import watch_file
-from activities.adapters.inventory.failures import own_words
-from domain.errors import Misconfigured
+from activities.adapters.inventory.failures import bad_url, own_words
+from activities.adapters.inventory.postgresql import postgresql_engine
 
 BUSY_SECONDS = 10
 _WRITES = "evercert_writes"
@@ -35,7 +35,9 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._readers = async_sessionmaker(engine, expire_on_commit=False)
+        # PostgreSQL would show each statement what others have committed by then; SQLite needs not be told.
+        steady = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if _is_server(engine) else {}
+        self._readers = async_sessionmaker(engine.execution_options(**steady), expire_on_commit=False)
         writing = engine.execution_options(**{_WRITES: True})
         self._writers = async_sessionmaker(writing, expire_on_commit=False)
 
@@ -62,6 +64,10 @@ class Database:
         await asyncio.shield(self.engine.dispose())
 
 
+def _is_server(engine: AsyncEngine) -> bool:
+    return engine.dialect.name == "postgresql"
+
+
 def read_url(url: str) -> URL:
     """Read a database address and choose its asynchronous driver.
 
@@ -72,11 +78,11 @@ def read_url(url: str) -> URL:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except (ArgumentError, ValueError):
-        raise _bad_url() from None
+        raise bad_url() from None
     if backend == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite" or not parsed.database or ":memory:" in parsed.database or parsed.host:
-        raise _bad_url()
+        raise bad_url()
     return parsed.set(drivername="sqlite+aiosqlite")
 
 
@@ -91,25 +97,13 @@ def make_engine(url: URL) -> AsyncEngine:
     """Return an engine; nothing is opened yet. A missing SQLite file is an error, never silently a new database."""
     path = sqlite_file(url)
     if path is None:
-        return _postgresql_engine(url)
+        return postgresql_engine(url)
     address = URL.create(url.drivername, database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
     engine = create_async_engine(address, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_connection)
     event.listen(engine.sync_engine, "begin", _begin)
     watch_file(engine, path)
     return engine
-
-
-def _postgresql_engine(url: URL) -> AsyncEngine:
-    options = {"options": "-c synchronous_commit=on -c timezone=utc"}
-    try:
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=options)
-    except ModuleNotFoundError:
-        raise Misconfigured(
-            "db-driver-missing",
-            "The driver for PostgreSQL is not installed.",
-            next_step="install psycopg 3 beside Evercert",
-        ) from None
 
 
 class _DriverConnection(Protocol):
@@ -138,11 +132,3 @@ def _begin(connection: Connection) -> None:
 def writing_engine(engine: AsyncEngine) -> AsyncEngine:
     """Return the same engine for connections that write from their first statement on."""
     return engine.execution_options(**{_WRITES: True})
-
-
-def _bad_url() -> Misconfigured:
-    return Misconfigured(
-        "db-url-invalid",
-        "The address of the inventory database has a form that cannot be used.",
-        next_step="write sqlite:///PATH or postgresql://USER@HOST/NAME",
-    )

@@ -27,6 +27,8 @@ from domain.errors import Misconfigured
 Progress = Callable[[str], None]
 
 _ADVISORY_LOCK = 0x45564552  # "EVER"; only PostgreSQL knows it
+_WAITING = "another upgrade is under way; waiting for it"
+_WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ async def upgrade(url: str, progress: Progress) -> None:
 
 async def _upgrade(connection: AsyncConnection, progress: Progress) -> None:
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        await _advisory_lock(connection, progress)
     state = _state(await connection.run_sync(_revision))
     if not state.is_known:
         raise _too_new()
@@ -117,6 +119,19 @@ async def _upgrade(connection: AsyncConnection, progress: Progress) -> None:
     progress(f"the inventory schema goes from {state.current or 'nothing'} to {state.head}")
     await connection.run_sync(_run_migrations)
     progress("the inventory schema is up to date")
+
+
+async def _advisory_lock(connection: AsyncConnection, progress: Progress) -> None:
+    """Take the lock; it ends with the transaction, so that a killed upgrade leaves none behind.
+
+    Asked for again and again: waiting for it would end after the time that sessions of ours wait for a lock.
+    """
+    is_told = False
+    while not await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}):
+        if not is_told:
+            progress(_WAITING)
+        is_told = True
+        await asyncio.sleep(_WAIT_SECONDS)
 
 
 def _run_migrations(connection: Connection) -> None:
@@ -176,9 +191,9 @@ async def _lock(descriptor: int, progress: Progress) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not is_told:
-                progress("another upgrade is under way; waiting for it")
+                progress(_WAITING)
             is_told = True
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_WAIT_SECONDS)
         else:
             return
 
