@@ -17,8 +17,8 @@ from activities.sending import Doubts
 from activities.sync_asking import SYNC, SyncAsking
 from domain import ids
 from domain.errors import Misconfigured, Unavailable
-from domain.inventory import AuditEvent, Installation
-from domain.reconcile import Reason, Standing, behind_sync, other_cluster, other_database
+from domain.inventory import AccountRecord, AuditEvent, Installation
+from domain.reconcile import Reason, Standing, behind_sync, other_cluster, other_database, require_own, set_back
 
 REBIND = "evercert temporal provision --rebind --reason TEXT"
 _FINISHED = f"WorkflowType = '{SYNC}' AND ExecutionStatus = 'Completed'"
@@ -135,7 +135,43 @@ async def _ask_for_comparison(client: Client, adapters: Adapters) -> None:
     await SyncAsking(lambda: client).ask()
 
 
-async def by_hand(adapters: Adapters, person: Person) -> Standing:
+@dataclass(frozen=True)
+class Doubt:
+    """What is known of a doubt, read without changing anything.
+
+    Attributes:
+        installation: whether it is entered, since when and why.
+        accounts: whose lists are to be compared.
+        standing: of the inventory.
+        reason: found just now and not entered yet.
+        is_kept: whether a mark is kept outside of the inventory.
+    """
+
+    installation: Installation
+    accounts: tuple[AccountRecord, ...]
+    standing: Standing
+    reason: Reason | None
+    is_kept: bool
+
+
+async def look(adapters: Adapters) -> Doubt:
+    """Hold the inventory against what is kept outside of it; changes nothing.
+
+    Raises:
+        Misconfigured: ``sequence-foreign``, ``sequence-unreadable``.
+        Unavailable: ``sequence-unavailable``.
+    """
+    mark = await adapters.watermarks.read()
+    standing = await adapters.inventory.standing(mark)
+    installation = await adapters.inventory.installation()
+    reason = other_database(installation.database_mark, standing)
+    if mark is not None:
+        require_own(mark, standing.installation_id)
+        reason = set_back(mark, standing) or reason
+    return Doubt(installation, await adapters.inventory.accounts(), standing, reason, is_kept=mark is not None)
+
+
+async def by_hand(adapters: Adapters, person: Person) -> Installation:
     """Enter *reconcile first* because a person says so: something was restored that nothing here could notice."""
     doubts = Doubts(adapters.inventory, adapters.watermarks, adapters.clock)
     try:
@@ -145,7 +181,7 @@ async def by_hand(adapters: Adapters, person: Person) -> Standing:
         standing, found = await adapters.inventory.standing(), None
         reason = Reason("by-hand", "an administrator asked for it")
         await doubts.enter(reason, standing, by=person.by, told=person.reason, keep=False)
-        return standing
+        return await adapters.inventory.installation()
     reason = Reason("by-hand", "an administrator asked for it", past=found.past if found else 0)
     await doubts.enter(reason, standing, by=person.by, told=person.reason)
-    return standing
+    return await adapters.inventory.installation()

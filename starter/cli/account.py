@@ -185,7 +185,8 @@ async def list_accounts(call: Call) -> Answer:
 
     async with call.adapters() as adapters:
         records = await adapters.inventory.accounts()
-    return Answer("account.list", [views.account(it) for it in records], views.ACCOUNT)
+        rows = [views.account(it, await adapters.inventory.reconcile_wait(it.name)) for it in records]
+    return Answer("account.list", rows, views.ACCOUNT)
 
 
 @verb(app, "show")
@@ -196,5 +197,8 @@ async def show(call: Call, name: Annotated[str, typer.Argument(help="The account
 
     async with call.adapters() as adapters:
         record = await one_account(adapters.inventory, name)
-    next_steps = (f"evercert account check {record.name}",) if record.parked_code else ()
-    return Answer("account.show", views.account(record), views.ACCOUNT, next=next_steps)
+        wait = await adapters.inventory.reconcile_wait(record.name)
+    next_steps: tuple[str, ...] = (f"evercert account check {record.name}",) if record.parked_code else ()
+    if wait is not None:
+        next_steps += ("evercert doctor inventory",)
+    return Answer("account.show", views.account(record, wait), views.ACCOUNT, next=next_steps)

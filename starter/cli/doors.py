@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from activities.adapters.build import Adapters
     from activities.ports import DnsPublisher, DnsPublishers, Inventory, KeyVault, Seller, Sellers
-    from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, OrderRecord
+    from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, Installation, OrderRecord
     from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
+    from starter.binding import Doubt, Person
     from starter.client import StartedSync
     from starter.history import RunHistory
     from starter.settings import Settings
@@ -146,6 +147,9 @@ class Doors:
         upgrade: brings the inventory's schema up to date; returns what was done, in words.
         schema: returns what is wrong with the schema, or ``""``.
         temporal: connects a bare Temporal client.
+        doubt: tells whether the inventory may have lost something; changes nothing.
+        reconcile: lets nothing be bought before the sellers' lists were compared.
+        rebind: binds the inventory to the cluster that answers; whether it was another before.
         now: the present instant, UTC.
         pause: waits that many seconds.
     """
@@ -159,6 +163,9 @@ class Doors:
     upgrade: Callable[["Settings"], Awaitable[str]]
     schema: Callable[["Settings"], Awaitable[str]]
     temporal: Callable[["Settings"], Awaitable["Client"]]
+    doubt: Callable[["Settings"], Awaitable["Doubt"]]
+    reconcile: Callable[["Settings", "Person"], Awaitable["Installation"]]
+    rebind: Callable[["Settings", "Person"], Awaitable[bool]]
     now: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
 
@@ -227,6 +234,28 @@ async def _temporal(settings: "Settings") -> "Client":
     return await connect_temporal(settings)
 
 
+async def _doubt(settings: "Settings") -> "Doubt":
+    from starter.binding import look
+
+    async with _open_adapters(settings) as adapters:
+        return await look(cast("Adapters", adapters))
+
+
+async def _reconcile(settings: "Settings", person: "Person") -> "Installation":
+    from starter.binding import by_hand
+
+    async with _open_adapters(settings) as adapters:
+        return await by_hand(cast("Adapters", adapters), person)
+
+
+async def _rebind(settings: "Settings", person: "Person") -> bool:
+    from starter.binding import bind
+
+    client = await _temporal(settings)
+    async with _open_adapters(settings) as adapters:
+        return await bind(client, cast("Adapters", adapters), person=person)
+
+
 REAL = Doors(
     adapters=_open_adapters,
     engine=_connect,
@@ -237,6 +266,9 @@ REAL = Doors(
     upgrade=_upgrade,
     schema=_schema,
     temporal=_temporal,
+    doubt=_doubt,
+    reconcile=_reconcile,
+    rebind=_rebind,
     now=lambda: datetime.now(UTC),
     pause=asyncio.sleep,
 )

@@ -97,6 +97,45 @@ async def _master_key(call: "Call") -> AsyncIterator[Finding]:
     yield Finding("config", "master key", "ok", "the master key opens this inventory")
 
 
+async def _reconcile(call: "Call") -> AsyncIterator[Finding]:
+    from domain.reconcile import wait_of
+
+    doubt = await ways.doors.doubt(call.settings)
+    waits = {it.name: wait_of(doubt.installation, it) for it in doubt.accounts}
+    since = doubt.installation.reconcile_since
+    for name, wait in waits.items():
+        if wait is not None:
+            sentence = (
+                f"nothing is bought with account {name} since {wait.since:%Y-%m-%d %H:%M} UTC: {wait.reason}; it ends by "
+                f"itself with the next comparison that begins after {wait.ready_at:%Y-%m-%d %H:%M:%S} UTC"
+            )
+            yield Finding("inventory", f"reconcile {name}", "warning", sentence, "evercert order sync, or wait")
+        elif since is not None:
+            yield Finding("inventory", f"reconcile {name}", "ok", f"account {name} was compared; it may buy")
+    if since is not None and not waits:
+        sentence = f"nothing is bought since {since:%Y-%m-%d %H:%M} UTC: {doubt.installation.reconcile_reason}"
+        yield Finding("inventory", "reconcile", "warning", sentence, "evercert account add NAME")
+    if doubt.reason is not None:
+        sentence = f"{doubt.reason.sentence}; workers will buy nothing before the orders at the sellers were compared"
+        yield Finding("inventory", "set back", "warning", sentence, "evercert worker run")
+    elif not doubt.is_kept:
+        sentence = "nothing is kept beside the master key yet; the next worker begins it"
+        yield Finding("inventory", "set back", "warning", sentence, "evercert worker run")
+    elif since is None:
+        yield Finding("inventory", "set back", "ok", "the inventory holds all that it is known to have held")
+    if doubt.standing.is_shared and not _is_told(doubt.standing.database_mark):
+        sentence = (
+            "this database user may not ask PostgreSQL for system identifier and timeline; a recovery goes unnoticed"
+        )
+        next_step = "GRANT EXECUTE ON FUNCTION pg_control_system(), pg_current_wal_lsn(), pg_walfile_name(pg_lsn)"
+        yield Finding("inventory", "database identity", "warning", sentence, next_step)
+
+
+def _is_told(mark: str) -> bool:
+    system, _, timeline = mark.partition("/")
+    return bool(system and timeline)
+
+
 async def _accounts(call: "Call") -> AsyncIterator[Finding]:
     async with call.adapters() as adapters:
         accounts = await adapters.inventory.accounts()
@@ -222,6 +261,13 @@ _SCHEMA = "inventory schema"
 CHECKS: tuple[Check, ...] = (
     Check("config", "file", "the configuration can be read", _config),
     Check("inventory", "schema", "the inventory's schema fits this release", _schema),
+    Check(
+        "inventory",
+        "set back",
+        "the inventory was not set back, and nothing waits for a comparison",
+        _reconcile,
+        _SCHEMA,
+    ),
     Check("config", "master key", "the master key opens this inventory", _master_key, _SCHEMA),
     Check("accounts", "seller accounts", "no account is parked", _accounts, _SCHEMA),
     Check("alerts", "sales", "no sale at a seller waits for a person", _alerts, _SCHEMA),

@@ -11,7 +11,7 @@ from starter.cli.answer import Column
 
 _STYLES = {
     **dict.fromkeys(("issued", "current", "ok", "ready", "done", "settled"), "green"),
-    **dict.fromkeys(("needs-person", "warning", "quarantined", "parked", "open"), "yellow"),
+    **dict.fromkeys(("needs-person", "warning", "quarantined", "parked", "open", "waiting"), "yellow"),
     **dict.fromkeys(("rejected", "expired", "failed", "bad"), "red"),
     **dict.fromkeys(("cancelled", "superseded", "skipped"), "dim"),
 }

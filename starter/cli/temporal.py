@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import typer
 
-from domain.errors import EvercertError
+from domain.errors import EvercertError, InvalidRequest
 from starter.cli import doors as ways
 from starter.cli.answer import Answer, Column, Json
 from starter.cli.call import Call
@@ -20,12 +20,21 @@ if TYPE_CHECKING:
 app = noun("The Temporal server and its Web UI.")
 
 
-@verb(app, "provision", (*SHOW, "yes", "dry_run"))
-async def provision(call: Call) -> Answer:
+@verb(app, "provision", (*SHOW, "yes", "dry_run", "reason"))
+async def provision(
+    call: Call,
+    rebind: Annotated[
+        bool, typer.Option("--rebind", help="Bind the inventory to this cluster; its former one is gone for good.")
+    ] = False,
+) -> Answer:
     """Create or complete namespace, retention, search attributes and schedules on the configured server.
 
     Takes nothing away, and leaves alone what is there and different.
     """
+    if rebind and not call.flags.reason:
+        raise InvalidRequest(
+            "reason-required", "An inventory is bound anew only with a reason.", next_step="say why: --reason TEXT"
+        )
     client = await ways.doors.temporal(call.settings)
     planned, differs = await _provided(client, dry_run=True)
     for line in (*planned, *differs):
@@ -34,6 +43,8 @@ async def provision(call: Call) -> Answer:
         call.confirm(f"Make {len(planned)} changes to namespace {client.namespace}?")
         planned, differs = await _provided(client, dry_run=False)
     changed = bool(planned) and not call.flags.dry_run
+    if rebind and not call.flags.dry_run:
+        changed = await _rebound(call) or changed
     row: dict[str, Json] = {
         "namespace": client.namespace,
         "state": "done" if changed else "ok" if not planned else "skipped",
@@ -42,6 +53,23 @@ async def provision(call: Call) -> Answer:
     }
     columns = (Column("namespace"), Column("state", kind="state"), Column("changed", "changes"), Column("differs"))
     return Answer("temporal.provision", row, columns, changed=changed)
+
+
+async def _rebound(call: Call) -> bool:
+    """Bind the inventory to the cluster that answers, after asking; tell whether it was another one before."""
+    from starter.binding import Person
+
+    call.confirm(
+        "Bind the inventory to this cluster? Runs of the former one are lost, and nothing is bought before compared."
+    )
+    was_other = await ways.doors.rebind(call.settings, Person(call.person, call.flags.reason))
+    if was_other:
+        call.note(
+            "bound anew; nothing is bought before the orders at the sellers were compared: evercert doctor inventory"
+        )
+    else:
+        call.note("the inventory belongs to this cluster already")
+    return was_other
 
 
 async def _provided(client: "Client", *, dry_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:

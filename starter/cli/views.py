@@ -10,6 +10,7 @@ from domain.inventory import (
     VersionRecord,
 )
 from domain.product import Product
+from domain.reconcile import Wait
 from domain.seller import Money
 from starter.cli.answer import Column, Json
 from starter.cli.output import iso
@@ -176,15 +177,18 @@ ACCOUNT = (
     Column("unknown_answer", "answer for unknown orders", wide=True),
     Column("parked_code", wide=True),
     Column("parked_at", kind="time", wide=True),
+    Column("reconcile", "waits for a comparison", wide=True),
+    Column("reconcile_ready_at", "list read after", kind="time", wide=True),
+    Column("compared_at", "compared", kind="time", wide=True),
 )
 
 
-def account(record: AccountRecord) -> Fields:
-    """Return a seller account as a row."""
+def account(record: AccountRecord, wait: Wait | None = None) -> Fields:
+    """Return a seller account as a row; ``wait``: what it waits for before anything is bought with it."""
     return {
         "name": record.name,
         "environment": str(record.environment),
-        "state": "parked" if record.parked_code else "ready",
+        "state": "parked" if record.parked_code else "waiting" if wait else "ready",
         "partner_code": record.partner_code,
         "base_url": record.base_url,
         "contact_email": record.contact_email,
@@ -194,6 +198,9 @@ def account(record: AccountRecord) -> Fields:
         "unknown_answer": record.unknown_answer,
         "parked_code": record.parked_code,
         "parked_at": iso(record.parked_at),
+        "reconcile": wait.reason if wait else "",
+        "reconcile_ready_at": iso(wait.ready_at) if wait else None,
+        "compared_at": iso(record.compared_at),
     }
 
 

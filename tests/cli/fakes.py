@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from activities.ports import DnsPublishers, Inventory, KeyVault, Sellers
-from domain.errors import InvalidRequest, Unavailable
+from domain.errors import EvercertError, InvalidRequest, Unavailable
 from domain.inventory import (
     AccountRecord,
     ActRecord,
@@ -18,13 +18,16 @@ from domain.inventory import (
     CertificateRecord,
     DnsAccountRecord,
     Environment,
+    Installation,
     OrderRecord,
     VersionRecord,
     VersionState,
 )
 from domain.product import Product, ProductTerm
+from domain.reconcile import Reason, Standing, Wait, wait_of
 from domain.request import Act, ExtendDeadline, OrderRequest, ResolvePurchase
 from domain.seller import Money, UnknownAnswer
+from starter.binding import Doubt, Person
 from starter.cli.doors import REAL, Doors
 from starter.client import StartedSync
 from starter.history import RunHistory
@@ -138,6 +141,7 @@ class FakeInventory:
     catalogue: tuple[Product, ...] = ()
     held_certificates: tuple[CertificateRecord, ...] = ()
     acts: dict[str, ActRecord] = field(default_factory=dict)
+    held_installation: Installation = Installation(installation_id="i")  # noqa: RUF009 frozen
     held_alerts: dict[str, AlertRecord] = field(default_factory=dict)
 
     async def alert(self, alert_id: str) -> AlertRecord | None:
@@ -154,6 +158,9 @@ class FakeInventory:
         self.held_alerts[alert_id] = before.model_copy(update=told)
         self.events.append(event)
         return True
+
+    async def reconcile_wait(self, name: str) -> Wait | None:
+        return wait_of(self.held_installation, self.held_accounts[name])
 
     async def order(self, order_id: str) -> OrderRecord | None:
         return self.records.get(order_id)
@@ -376,6 +383,12 @@ class World:
     temporal: Any = None
     upgraded: str = ""
     made_keys: list[Path] = field(default_factory=list)
+    standing: Standing = Standing(installation_id="i", newest=7)  # noqa: RUF009 frozen
+    reason: Reason | None = None
+    is_kept: bool = True
+    doubt_error: EvercertError | None = None
+    is_other_cluster: bool = True
+    asked: list[Person] = field(default_factory=list)
 
     def doors(self) -> Doors:
         @asynccontextmanager
@@ -415,9 +428,28 @@ class World:
             upgrade=self._upgrade,
             schema=self._schema,
             temporal=temporal,
+            doubt=self._doubt,
+            reconcile=self._reconcile,
+            rebind=self._rebind,
             now=lambda: self.now,
             pause=self._pause,
         )
+
+    async def _doubt(self, _: object) -> Doubt:
+        if self.doubt_error is not None:
+            raise self.doubt_error
+        accounts = tuple(self.inventory.held_accounts.values())
+        return Doubt(self.inventory.held_installation, accounts, self.standing, self.reason, is_kept=self.is_kept)
+
+    async def _reconcile(self, _: object, person: Person) -> Installation:
+        self.asked.append(person)
+        entered = {"reconcile_since": self.now, "reconcile_reason": "an administrator asked for it"}
+        self.inventory.held_installation = self.inventory.held_installation.model_copy(update=entered)
+        return self.inventory.held_installation
+
+    async def _rebind(self, _: object, person: Person) -> bool:
+        self.asked.append(person)
+        return self.is_other_cluster
 
     def _make_key(self, path: Path) -> None:
         path.write_text("key")

@@ -104,6 +104,7 @@ def test_doctor_without_temporal_tells_the_rest(evercert: Evercert, world: World
     assert {name: it["status"] for name, it in found.items()} == {
         "config/file": "ok",
         "inventory/schema": "ok",
+        "inventory/set back": "ok",
         "config/master key": "ok",
         "accounts/main": "failed",
         "alerts/sales": "ok",

@@ -121,7 +121,7 @@ async def test_another_cluster(house: House, copy: Path, tmp_path: Path) -> None
         await provision(server.address, namespace="evercert", search_attributes=REGISTRATION)
         said = await start(house, copy, TEMPORAL_ADDRESS=server.address)
     assert said.code == 12
-    told(said, "cluster-differs", "cluster")
+    told(said, "cluster-differs", "evercert temporal provision --rebind --reason")
 
 
 async def test_no_temporal_server(house: House, copy: Path) -> None:
