@@ -42,10 +42,17 @@ _SIGNALS = {Blow.KILL: signal.SIGKILL, Blow.FREEZE: signal.SIGSTOP, Blow.TERM: s
 
 @dataclasses.dataclass(frozen=True)
 class Strike:
-    """Where a worker strikes itself, and how: once, when it passes there for the first time."""
+    """Where a worker strikes itself, and how: once, when it passes there for the first time.
+
+    Attributes:
+        at: the boundary.
+        blow: what it does to itself.
+        once: file that the first of several workers makes when it strikes; the others pass.
+    """
 
     at: str
     blow: Blow = Blow.KILL
+    once: Path | None = None
 
 
 class Watch:
@@ -63,15 +70,8 @@ class Watch:
 
     def around(self, adapters: Adapters) -> Adapters:
         """Return the adapters with this watch around each port."""
-        return dataclasses.replace(
-            adapters,
-            inventory=self._watched(adapters.inventory, "inventory"),
-            vault=self._watched(adapters.vault, "vault"),
-            sellers=self._watched(adapters.sellers, "sellers"),
-            publishers=self._watched(adapters.publishers, "publishers"),
-            resolver=self._watched(adapters.resolver, "resolver"),
-            x509=self._watched(adapters.x509, "x509"),
-        )
+        ports = (field.name for field in dataclasses.fields(adapters) if field.name not in _NO_PORTS)
+        return dataclasses.replace(adapters, **{name: self._watched(getattr(adapters, name), name) for name in ports})
 
     def _watched(self, port: Any, name: str) -> Any:
         return _WatchedPort(port, name, self)
@@ -117,8 +117,18 @@ class Watch:
         os.write(self._trace, f"{boundary}\n".encode())
         if self._strike is not None and self._strike.at == boundary:
             strike, self._strike = self._strike, None
+            if strike.once is not None and not _is_first(strike.once):
+                return
             os.write(self._trace, f"{STRUCK} {strike.blow}\n".encode())
             os.kill(os.getpid(), _SIGNALS[strike.blow])
+
+
+def _is_first(once: Path) -> bool:
+    try:
+        os.close(os.open(once, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
 
 
 def _doing(told: activity.Info) -> str:
@@ -132,6 +142,7 @@ def is_of_an_order(boundary: str) -> bool:
     return "." not in boundary.partition("/")[0]
 
 
+_NO_PORTS = ("clock", "installation")
 _ORDER = "IssueCertificate"
 _OPENED = {"sellers": "seller", "publishers": "dns"}
 

@@ -52,14 +52,14 @@ def chains(boundaries: Sequence[str], dice: Random) -> list[str]:
     for number, place in enumerate(boundaries):
         activity = place.partition("/")[0]
         spans[activity] = (spans.get(activity, (number, 0))[0], number)
-    found = []
+    found: list[str] = []
     while len(found) < _CHAINS:
         chain: list[str] = []
-        for place in sorted(dice.sample(range(len(boundaries)), _BLOWS)):
-            activity = boundaries[place].partition("/")[0]
+        for number in sorted(dice.sample(range(len(boundaries)), _BLOWS)):
+            activity = boundaries[number].partition("/")[0]
             before = chain[-1].partition("/")[0] if chain else ""
             if not before or spans[activity][0] > spans[before][1]:
-                chain.append(boundaries[place])
+                chain.append(boundaries[number])
         if len(chain) == _BLOWS:
             found.append(AND.join(chain))
     return found
