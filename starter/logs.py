@@ -1,14 +1,20 @@
 """How a process logs: structured, to stderr, with the workflow's and activity's names on each line.
 
 stdout carries data only. Temporal's core writes there by default; here its lines go the same way as ours.
+
+No secret is logged, so no foreign error's words are: a library quotes what it was given. Of an error its kind, its place
+in the code and our own sentences are written. And the SDK never logs at debug: it would write whole tasks there, with
+whatever people typed into a form.
 """
 
 import logging
 import sys
+import traceback
 from functools import cache
 from typing import Any
 
 import structlog
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -17,9 +23,17 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
+from domain.errors import EvercertError
+
 _CORE = "temporal.core"
 _CONTEXTS = ("temporal_workflow", "temporal_activity", "temporal_update")
 _FLAT_FIELDS = ("workflow_id", "workflow_type", "activity_type", "attempt")
+_LEAST_LEVELS = {
+    "temporalio": logging.INFO,  # below it: every task, whole
+    "aiosqlite": logging.WARNING,  # below it: every statement with its values
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+}
 
 
 @cache
@@ -49,6 +63,7 @@ def configure(*, level: str = "info", form: str = "auto") -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _flatten,
+        _tell_error,
     ]
     renderer = structlog.dev.ConsoleRenderer(colors=False) if as_text else structlog.processors.JSONRenderer()
     handler = logging.StreamHandler(sys.stderr)
@@ -61,8 +76,8 @@ def configure(*, level: str = "info", form: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    for name, least in _LEAST_LEVELS.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -77,4 +92,21 @@ def _flatten(_logger: Any, _name: str, event: structlog.typing.EventDict) -> str
         values = event.pop(context, None)
         if isinstance(values, dict):
             event.update({key: values[key] for key in _FLAT_FIELDS if key in values})
+    return event
+
+
+def _tell_error(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Put kind and place of an error where its words, its causes and its variables would be written."""
+    told = event.pop("exc_info", None)
+    error = told[1] if isinstance(told, tuple) else told if isinstance(told, BaseException) else None
+    if told is True:
+        error = sys.exc_info()[1]
+    if error is not None:
+        event["error"] = type(error).__name__
+        if isinstance(error, EvercertError | ApplicationError):
+            event["error_message"] = error.message
+        event["trace"] = "".join(traceback.format_tb(error.__traceback__))
+    record = event.get("_record")
+    if isinstance(record, logging.LogRecord) and record.name == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0]  # what follows shows the error's words
     return event

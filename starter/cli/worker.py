@@ -31,8 +31,10 @@ async def run(
     ready_file: Annotated[Path | None, typer.Option("--ready-file", help="Made once all queues are polled.")] = None,
 ) -> None:
     """Work on orders until Ctrl-C or SIGTERM; any number of workers may run."""
+    from starter import logs
     from worker import ALL_ROLES, Role, run_worker
 
+    logs.configure(level=call.settings.log.level, form=call.settings.log.format)
     roles = tuple(Role(name) for name in role) if role else ALL_ROLES
 
     def ready() -> None:
