@@ -86,10 +86,10 @@ SELLER_LIST: ActivityConfig = {
         initial_interval=timedelta(seconds=5),
         backoff_coefficient=2.0,
         maximum_interval=timedelta(minutes=1),
-        maximum_attempts=4,
+        maximum_attempts=3,
     ),
 }
-"""Reading the whole list of an account: a seller that stays away is left out after about a minute; the next run asks again."""
+"""Reading the whole list of an account: a seller that stays away is left out after three tries; the next run asks again."""
 
 PROOF_VALUE_DAYS = 30
 """Random values used in proof live at most 30 days (Baseline Requirements 3.2.2.4)."""

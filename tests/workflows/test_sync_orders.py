@@ -133,7 +133,7 @@ async def test_orders_first_then_every_account_then_the_mark(begin: Begin) -> No
     ("trouble", "tries"),
     [
         (Misconfigured("account-parked", "it is parked"), 1),
-        (AWAY, 4),
+        (AWAY, 3),
     ],
 )
 async def test_an_account_that_cannot_be_asked_is_left_out_and_said_so(
