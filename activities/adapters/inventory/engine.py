@@ -36,7 +36,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         # PostgreSQL would show each statement what others have committed by then; SQLite needs not be told.
-        steady = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if _is_server(engine) else {}
+        steady = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         self._readers = async_sessionmaker(engine.execution_options(**steady), expire_on_commit=False)
         writing = engine.execution_options(**{_WRITES: True})
         self._writers = async_sessionmaker(writing, expire_on_commit=False)
@@ -62,10 +62,6 @@ class Database:
         """Close all connections."""
         # Shielded: a cancelled shutdown would leave the driver's threads behind.
         await asyncio.shield(self.engine.dispose())
-
-
-def _is_server(engine: AsyncEngine) -> bool:
-    return engine.dialect.name == "postgresql"
 
 
 def read_url(url: str) -> URL:
