@@ -93,7 +93,7 @@ def perform(run: Callable[[Call], Awaitable[Answer | int | None]], flags: Flags)
         if problem.code == "internal":
             problem = replace(problem, next=_kept(error, problem))
         if flags.debug and not isinstance(error, EvercertError):
-            traceback.print_exception(error)
+            tell(_where(error))
         return fail(problem, flags)
 
 
@@ -105,10 +105,22 @@ def _kept(error: Exception, problem: Problem) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
-            log.write(f"{problem.message}\n{''.join(traceback.format_exception(error))}\n")
+            log.write(f"{problem.message}\n{_where(error)}\n")
     except OSError:
         return ""
     return f"report it with the trace id; where it happened stands in {file}"
+
+
+def _where(error: BaseException) -> str:
+    """Return where an error and its causes were raised; not their words, which may quote a secret."""
+    seen: list[str] = []
+    while True:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        seen.insert(0, f"Traceback (most recent call last):\n{frames}{type(error).__name__}")
+        before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if before is None:
+            return "\n\n".join(seen)
+        error = before
 
 
 async def _answered(run: Callable[[Call], Awaitable[Answer | int | None]], call: Call) -> int:

@@ -231,6 +231,26 @@ def test_debug_shows_where_a_bug_is(world: World, capsys: pytest.CaptureFixture[
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_neither_shows_the_words_of_an_error(world: World, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They may quote a secret; the place in the code cannot."""
+    secret = "hunter2"
+
+    def quoting(address: str) -> None:
+        raise ValueError(f"cannot parse {address}")
+
+    async def broken(call: Call) -> Answer:
+        try:
+            quoting(f"postgresql://{secret}@db")
+        except ValueError as error:
+            raise RuntimeError(f"cannot use {secret}") from error
+        raise AssertionError
+
+    performed(broken, Flags(debug=True))
+    for text in (capsys.readouterr().err, (home / "state" / "errors.log").read_text()):
+        assert secret not in text
+        assert "in quoting" in text and "in broken" in text and "ValueError" in text and "RuntimeError" in text
+
+
 def test_timeout_ends_with_124_and_the_way_to_go_on(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     async def endless(call: Call) -> Answer:
         call.order_id = ONE
