@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -23,6 +26,32 @@ from domain.request import OrderRequest
 
 ISSUE = "IssueCertificate"
 """Type of the workflow that orders; named here, since activities know no workflow."""
+
+
+_OPEN = (
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
+)
+"""A run that a person paused goes on one day; the SDK has no word for it and fails where it meets one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The newest run of a workflow id.
+
+    Attributes:
+        run_id: its own.
+        first_run_id: of the run that began its chain, the one that an order names as its owner; a server may not tell it.
+        is_open: it has not closed.
+    """
+
+    run_id: str
+    first_run_id: str
+    is_open: bool
+
+    def is_of(self, first_run_id: str) -> bool:
+        """Tell whether it belongs to the chain that began with that run."""
+        return self.first_run_id in ("", first_run_id)
 
 
 @dataclass(frozen=True)
@@ -44,18 +73,25 @@ class OrderRuns:
     def __init__(self, client: Callable[[], Client] = activity.client) -> None:
         self._client = client
 
-    async def described(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+    async def described(self, workflow_id: str) -> Run | None:
         """Return the newest run of a workflow id, or None. Raises ``Unavailable('engine-unreachable')``."""
+        client = self._client()
+        asked = DescribeWorkflowExecutionRequest(
+            namespace=client.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
+        )
         try:
-            return await self._client().get_workflow_handle(workflow_id).describe()
+            told = await client.workflow_service.describe_workflow_execution(asked, retry=True)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise _unreachable(error) from None
+        info = told.workflow_execution_info
+        return Run(info.execution.run_id, info.first_run_id, info.status in _OPEN)
 
     async def is_alive(self, workflow_id: str, run_id: str) -> bool:
         """Tell whether that chain of runs goes on; another chain under the same id does not count."""
-        return is_open(await self.described(workflow_id), run_id)
+        found = await self.described(workflow_id)
+        return found is not None and found.is_open and found.is_of(run_id)
 
     async def cancel(self, workflow_id: str, reason: str) -> None:
         """Ask for the cancellation of a run; one that is gone needs none. Repeating it changes nothing."""
@@ -78,7 +114,7 @@ class OrderRuns:
         if await self.is_alive(order.workflow_id, order.run_id):
             return True
         _, found = await self._newest_resume(order)
-        return is_open(found)
+        return found is not None and found.is_open
 
     async def take_up(self, order: OrderRecord, *, by: str, reason: str) -> TakenUp:
         """Start a run that takes up an order whose own run is lost; a purchase that was sent is never sent again.
@@ -107,14 +143,14 @@ class OrderRuns:
         while True:
             number, found = await self._newest_resume(order)
             workflow_id = ids.resume_workflow_id(order.order_id, number)
-            if found is not None and is_open(found):
+            if found is not None and found.is_open:
                 return TakenUp(workflow_id, found.run_id, was_running=True)
             workflow_id = ids.resume_workflow_id(order.order_id, number + 1)
             if (run_id := await self._start(workflow_id, request)) is not None:
                 return TakenUp(workflow_id, run_id, was_running=False)
             # another caller was faster; that number is looked at again
 
-    async def _newest_resume(self, order: OrderRecord) -> tuple[int, WorkflowExecutionDescription | None]:
+    async def _newest_resume(self, order: OrderRecord) -> tuple[int, Run | None]:
         """Return the last number under which a run took the order up, and that run; 0 and None before the first.
 
         Numbers follow each other and a new one begins when all before are closed, so the search begins at the owner's.
@@ -152,18 +188,6 @@ def require_open(order: OrderRecord) -> None:
             f"order {order.order_id} has ended: {order.state}",
             next_step=f"evercert order explain {order.order_id}",
         )
-
-
-def first_run(found: WorkflowExecutionDescription) -> str:
-    """Return the id of the run that began this chain: the one that an order names as its owner."""
-    return found.raw_description.workflow_execution_info.first_run_id
-
-
-def is_open(found: WorkflowExecutionDescription | None, first_run_id: str = "") -> bool:
-    """Tell whether that run goes on; another chain under the same workflow id does not count."""
-    if found is None or found.status is not WorkflowExecutionStatus.RUNNING:
-        return False
-    return not first_run_id or first_run(found) in ("", first_run_id)
 
 
 def resuming(order: OrderRecord, *, by: str, reason: str) -> OrderRequest:

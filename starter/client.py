@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.adapters.build import Adapters, adapter_settings, open_adapters
 from activities.interface import WORKFLOW_QUEUE
 from activities.keys import KEY_PURPOSE
-from activities.order_runs import OrderRuns, first_run, require_open
+from activities.order_runs import OrderRuns, require_open
 from activities.ports import Inventory
 from domain import ids
 from domain.errors import EvercertError, InvalidRequest, Refused, Unavailable
@@ -242,7 +242,7 @@ class EvercertClient:
             Unavailable: ``engine-unreachable``.
         """
         found = await self._runs.described(order.workflow_id)
-        if found is None or first_run(found) not in ("", order.run_id):
+        if found is None or not found.is_of(order.run_id):
             raise _run_not_found()
         handle = self._temporal.get_workflow_handle(order.workflow_id, run_id=found.run_id)
         try:

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -33,7 +34,9 @@ REQUEST = OrderRequest.model_validate(
         "key": {"algorithm": "rsa"},
     }
 )
-OPEN, CLOSED = WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.TERMINATED
+OPEN = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
+PAUSED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
+CLOSED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED
 
 
 class FakeTemporal:
@@ -41,24 +44,31 @@ class FakeTemporal:
 
     namespace = "evercert"
 
-    def __init__(self, **runs: WorkflowExecutionStatus) -> None:
+    def __init__(self, **runs: "WorkflowExecutionStatus.ValueType") -> None:
         self.runs = {name.replace("_", "-"): status for name, status in runs.items()}
         self.started: list[tuple[str, OrderRequest]] = []
         self.overtakes = ""
         self.refusal: Exception | None = None
 
-    def get_workflow_handle(self, workflow_id: str, **_: Any) -> Any:
-        async def describe() -> Any:
-            if workflow_id not in self.runs:
+    @property
+    def workflow_service(self) -> Any:
+        async def describe(asked: DescribeWorkflowExecutionRequest, **_: Any) -> Any:
+            if asked.execution.workflow_id not in self.runs:
                 raise RPCError("gone", RPCStatusCode.NOT_FOUND, b"")
-            info = SimpleNamespace(workflow_execution_info=SimpleNamespace(first_run_id="run-1"))
-            return SimpleNamespace(status=self.runs[workflow_id], run_id="run-1", raw_description=info)
+            told = DescribeWorkflowExecutionResponse()
+            told.workflow_execution_info.status = self.runs[asked.execution.workflow_id]
+            told.workflow_execution_info.execution.run_id = "run-1"
+            told.workflow_execution_info.first_run_id = "run-1"
+            return told
 
+        return SimpleNamespace(describe_workflow_execution=describe)
+
+    def get_workflow_handle(self, workflow_id: str, **_: Any) -> Any:
         async def execute_update(*_: Any, **__: Any) -> Any:
             assert self.refusal is not None
             raise self.refusal
 
-        return SimpleNamespace(describe=describe, execute_update=execute_update)
+        return SimpleNamespace(execute_update=execute_update)
 
     async def start_workflow(self, _: Any, request: OrderRequest, **options: Any) -> Any:
         workflow_id = options["id"]
@@ -114,11 +124,12 @@ async def test_resume_joins_a_caller_who_was_faster() -> None:
     ("record", "run", "code"),
     [
         (lost(), OPEN, "run-alive"),
+        (lost(), PAUSED, "run-alive"),
         (lost(state="issued"), CLOSED, "order-ended"),
         (lost().model_copy(update={"request_digest": "other"}), CLOSED, "resume-differs"),
     ],
 )
-async def test_resume_refuses(record: OrderRecord, run: WorkflowExecutionStatus, code: str) -> None:
+async def test_resume_refuses(record: OrderRecord, run: "WorkflowExecutionStatus.ValueType", code: str) -> None:
     temporal = FakeTemporal(issue_lost=run)
     with pytest.raises(EvercertError) as caught:
         await client(temporal).resume(record, by="bob")
