@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +27,7 @@ APP = "evercert"
 SYSTEM_FILE = Path("/etc/evercert/config.toml")
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 DEFAULT_NAMESPACE = "evercert"
+_USER_INFO = re.compile(r"(?<=://)(?P<user>[^:/?@]*):.*@", re.DOTALL)
 FLAT_VARIABLES = frozenset(
     {
         "PROFILE",
@@ -133,7 +134,7 @@ class Settings(_Section):
             return _required(os.environ.get(rest, ""), f"variable {rest}")
         if kind == "file":
             return _required(_read(self.base_dir / rest), f"file {rest}")
-        if urlsplit(self.inventory).password is not None:
+        if without_password(self.inventory) != self.inventory:
             raise Misconfigured(
                 "settings-invalid",
                 "The inventory's address holds a password in the open.",
@@ -219,6 +220,20 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
         state=platformdirs.user_state_path(APP, appauthor=False),
         cache=platformdirs.user_cache_path(APP, appauthor=False),
     )
+
+
+def without_password(address: str) -> str:
+    """Return a database address fit to be shown: every password in it, also one among its parameters, is ``***``.
+
+    Goes by the last ``@``, as the database layer may; a parser of web addresses overlooks a password with a slash in it.
+    """
+    place, mark, parameters = _USER_INFO.sub(r"\g<user>:***@", address).partition("?")
+    return place + mark + "&".join(_hidden(parameter) for parameter in parameters.split("&"))
+
+
+def _hidden(parameter: str) -> str:
+    name, mark, _ = parameter.partition("=")
+    return f"{name}{mark}***" if "password" in unquote_plus(name).lower() else parameter
 
 
 def known_keys() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ async def show(
     call: Call, origin: Annotated[bool, typer.Option("--origin", help="Say where each value came from.")] = False
 ) -> Answer:
     """Show the settings; they hold references to secrets, never secrets."""
-    from starter.settings import known_keys, load
+    from starter.settings import known_keys, load, without_password
 
     loaded = load(config=call.flags.config, profile=call.flags.profile)
     values = loaded.settings.model_dump(mode="json")
@@ -25,7 +25,7 @@ async def show(
     for key in ("profile", *known_keys()):
         section, _, name = key.rpartition(".")
         value = values[section][name] if section else values[key]
-        shown = _without_password(str(value)) if key == "inventory" else value
+        shown = without_password(str(value)) if key == "inventory" else value
         rows.append({"name": key, "value": shown, "origin": loaded.origins.get(key, "default")})
     columns = (Column("name", "key"), Column("value"), *((Column("origin"),) if origin else ()))
     return Answer("config.show", rows, columns)
@@ -44,10 +44,3 @@ async def path(call: Call) -> Answer:
         "cache": str(places.cache),
     }
     return Answer("config.path", row, tuple(Column(key) for key in row))
-
-
-def _without_password(address: str) -> str:
-    from urllib.parse import urlsplit
-
-    found = urlsplit(address)
-    return address if found.password is None else address.replace(f":{found.password}@", ":***@")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Misconfigured
-from starter.settings import Settings, find_paths, known_keys, load, load_settings
+from starter.settings import Settings, find_paths, known_keys, load, load_settings, without_password
 
 
 @pytest.fixture
@@ -125,7 +125,33 @@ def test_inventory_by_reference(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert by_file.inventory_url == "postgresql+psycopg://db/evercert"
 
 
-@pytest.mark.parametrize("value", ["env:NOT_SET_AT_ALL", "file:none", "postgresql+psycopg://u:hunter2@db/evercert"])
+WITH_PASSWORD = (
+    "postgresql+psycopg://u:hunter2@db/evercert",
+    "postgresql://u:hun/ter2@hunter2@db:5432/evercert",
+    "postgresql://u:hunter2[@db/evercert",
+    "postgresql://u@db/evercert?sslmode=require&password=hunter2",
+    "postgresql://u@db/evercert?sslPassword=hunter2&sslmode=require",
+    "postgresql://u@/evercert?host=%2Frun&p%61ssword=hunter2",
+)
+
+
+@pytest.mark.parametrize("address", WITH_PASSWORD)
+def test_no_password_of_an_address_is_shown(address: str) -> None:
+    shown = without_password(address)
+    assert "***" in shown and "hunter2" not in shown and "ter2" not in shown
+    assert shown.startswith("postgresql") and shown.count("evercert") == 1
+    assert without_password(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["sqlite", "env:DB_URL", "file:db", "postgresql://u@/x?host=%2Frun&port=5432", "postgresql://[::1]:5432/x"],
+)
+def test_an_address_without_password_is_shown_as_it_is(address: str) -> None:
+    assert without_password(address) == address
+
+
+@pytest.mark.parametrize("value", ["env:NOT_SET_AT_ALL", "file:none", *WITH_PASSWORD])
 def test_an_inventory_that_cannot_be_used(home: Path, value: str) -> None:
     found = settings(home, EVERCERT_PROFILE__DEFAULT__INVENTORY=value)
     with pytest.raises(Misconfigured) as caught:

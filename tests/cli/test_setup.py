@@ -1,6 +1,7 @@
 """init, config, db, doctor, temporal: what an administrator does first."""
 
 import stat
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,15 @@ from starter.server import ProvisionReport
 from starter.settings import load_settings
 from tests.cli.conftest import Evercert
 from tests.cli.fakes import NOW, ONE, FakePublisher, World, account, dns_account, order
+from tests.cli.test_settings import WITH_PASSWORD
 
 provisioning = import_module("starter.server.provision")  # the package has a function of that name
+
+
+@pytest.fixture
+def real_inventory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands look at, and upgrade, the database that the settings name."""
+    monkeypatch.setattr(doors, "doors", replace(world.doors(), schema=doors.REAL.schema, upgrade=doors.REAL.upgrade))
 
 
 def test_init_makes_everything_once(evercert: Evercert, world: World, home: Path) -> None:
@@ -66,8 +74,28 @@ def test_config_show_with_origins(evercert: Evercert, home: Path, monkeypatch: p
     by_name = {it["name"]: it for it in rows}
     assert by_name["log.level"] == {"name": "log.level", "value": "debug", "origin": "EVERCERT_LOG__LEVEL"}
     assert by_name["inventory"]["origin"] == "default"
-    monkeypatch.setenv("EVERCERT_PROFILE__DEFAULT__INVENTORY", "postgresql+psycopg://u:hunter2@db/e")
-    assert "hunter2" not in evercert("config", "show").out
+
+
+@pytest.mark.parametrize("address", WITH_PASSWORD)
+@pytest.mark.parametrize("words", [("config", "show"), ("config", "show", "-o", "json"), ("doctor",), ("init",)])
+def test_a_password_in_the_open_is_refused_and_nowhere_shown(
+    evercert: Evercert, real_inventory: None, monkeypatch: pytest.MonkeyPatch, address: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("EVERCERT_PROFILE__DEFAULT__INVENTORY", address)
+    told = evercert(*words)
+    assert "ter2" not in told.out + told.err
+    assert "***" in told.out if words[0] == "config" else "holds a password" in " ".join((told.out + told.err).split())
+
+
+def test_a_password_behind_a_reference_is_nowhere_shown(
+    evercert: Evercert, real_inventory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_URL", "postgresql://u:hunter2@/e?host=%2Fnot%2Fthere")
+    monkeypatch.setenv("EVERCERT_PROFILE__DEFAULT__INVENTORY", "env:DB_URL")
+    for words in (("config", "show"), ("doctor",), ("init",), ("db", "check"), ("db", "upgrade")):
+        told = evercert(*words, "-o", "json")
+        assert "hunter2" not in told.out + told.err
+        assert words[0] == "config" or "cannot be reached" in told.out + told.err
 
 
 def test_config_path(evercert: Evercert, home: Path) -> None:
