@@ -33,6 +33,8 @@ from tests.adapters.inventory_support import NOW
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
+_MOST_TRIES = 200
+
 Activity = Callable[[Given], Awaitable[Result]]
 
 
@@ -120,11 +122,12 @@ class Desk:
         return await self._until_settled(lambda: self.refund(**changes))
 
     async def _until_settled(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
-        while True:
+        for _ in range(_MOST_TRIES):
             try:
                 return await attempt()
             except (NotYet, Unavailable) as error:
                 self.clock.at += error.retry_after or timedelta(seconds=10)
+        raise AssertionError(f"not settled after {_MOST_TRIES} tries")
 
     async def order(self) -> OrderRecord:
         found = await self.inventory.order(self.wanted.order_id)

@@ -298,6 +298,36 @@ async def test_another_run_may_not_touch_the_purchase(desk: Desk) -> None:
     assert error.code == "not-owner"
 
 
+async def test_an_act_of_another_run_is_left_alone(desk: Desk) -> None:
+    """The order is in our hands and its purchase is not: half of a take-over, or of a copy put back."""
+    price = Money(amount=Decimal("7.10"))
+    owner = "issue-9/run-9"
+    await desk.inventory.reserve(
+        desk.wanted.order_id, fingerprint=None, owner=owner, price=price, body_hash="", now=NOW
+    )
+    assert (await refusal(desk)).code == "not-owner"
+    assert (desk.shop.posts, (await desk.act()).owner, await desk.state()) == (0, owner, ActState.RESERVED)
+
+
+async def test_the_seller_is_told_the_order_s_own_id_by_every_attempt(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    place = desk.shop.place
+
+    async def heard(placement: Placement, gate: SendGate) -> SellerOrder:
+        told.append(placement.order_id)
+        return await place(placement, gate)
+
+    monkeypatch.setattr(desk.shop, "place", heard)
+    desk.shop.before_post = lambda: desk.clock.move(seconds=31)  # the first comes too late to send anything
+    with pytest.raises(NotSent):
+        await desk.buy()
+    desk.shop.before_post = lambda: None
+    assert (await desk.buy()).outcome == "placed"
+    assert told == [desk.wanted.order_id] * 2
+
+
 async def test_the_database_lost_between_answer_and_commit(desk: Desk) -> None:
     change = desk.inventory.change_act
 

@@ -74,6 +74,14 @@ async def test_an_answer_lost_before_ends_in_doubt_and_never_asks_again(bought: 
     assert bought.shop.posts == 1
 
 
+async def test_a_request_whose_answer_was_lost_is_looked_for_and_not_repeated(bought: Desk) -> None:
+    bought.shop.before_sale = LOST
+    for _ in range(3):
+        error = await refused(bought.refund())
+        assert (error.code, await refund_state(bought), bought.shop.posts) == ("refund-looking", ActState.SENDING, 1)
+        bought.clock.move(seconds=10)
+
+
 async def test_a_request_that_shows_up_while_in_doubt_is_taken_for_ours(bought: Desk) -> None:
     bought.shop.before_sale = LOST
     assert (await bought.refund_until_settled()).outcome == "in-doubt"
