@@ -212,7 +212,9 @@ async def run_cli(words: Sequence[str], env: dict[str, str], stdin: str = "") ->
 
 
 @asynccontextmanager
-async def open_house(home: Path, *, with_worker: bool = True, visibility_minutes: int = 60) -> AsyncIterator[House]:
+async def open_house(
+    home: Path, *, with_worker: bool = True, visibility_minutes: int = 60, inventory_url: str = ""
+) -> AsyncIterator[House]:
     """Start a machine of its own; this process is a client of it for that time, whatever its environment said before."""
     options = StackOptions(
         home=home,
@@ -221,6 +223,7 @@ async def open_house(home: Path, *, with_worker: bool = True, visibility_minutes
         with_worker=with_worker,
         with_schedules=False,  # a test starts by hand what a clock on the wall would start in the middle of another
         visibility_minutes=visibility_minutes,
+        inventory_url=inventory_url,
     )
     async with Stack(options, lambda line: print(line, file=sys.stderr)) as stack:
         with pytest.MonkeyPatch.context() as patch:
