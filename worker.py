@@ -18,7 +18,7 @@ from activities.inventory import InventoryWriter
 from activities.issuance import Issuance
 from activities.keys import KeyMaker
 from activities.order_runs import OrderRuns
-from activities.ownership import Ownership
+from activities.ownership import SURE_AFTER, Ownership
 from activities.ports import Clock
 from activities.purchase import Purchase
 from activities.refund import Refund
@@ -51,7 +51,9 @@ QUEUES = {Role.WORKFLOWS: WORKFLOW_QUEUE, Role.SELLER: SELLER_QUEUE, Role.DNS: D
 ALL_ROLES = tuple(Role)
 
 
-def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., Any]]]:
+def activities_by_role(
+    adapters: Adapters, *, sure_after: timedelta = SURE_AFTER
+) -> dict[Role, Sequence[Callable[..., Any]]]:
     """Wire activities to adapters and say which role offers which."""
     inventory, sellers, clock = adapters.inventory, adapters.sellers, adapters.clock
     checks = Checks(inventory, sellers, adapters.publishers, clock)
@@ -60,7 +62,7 @@ def activities_by_role(adapters: Adapters) -> dict[Role, Sequence[Callable[..., 
     rulings = Rulings(inventory, sellers, clock)
     refund = Refund(inventory, sellers, adapters.watermarks, clock)
     runs = OrderRuns()
-    ownership = Ownership(inventory, runs, SyncAsking(), clock)
+    ownership = Ownership(inventory, runs, SyncAsking(), clock, sure_after)
     looking_after = Sync(inventory, sellers, runs, clock)
     proof = Dcv(inventory, sellers, adapters.publishers, adapters.resolver, clock)
     issuance = Issuance(inventory, sellers, adapters.x509, clock)
@@ -107,7 +109,7 @@ async def preflight(client: Client, adapters: Adapters, own_server: str = "") ->
             f"namespace {client.namespace} has no search attribute {', '.join(missing)}; runs would hang",
             next_step="evercert temporal provision",
         )
-    await check_clock(client)
+    await check_clock(client, adapters.clock)
     await bind(client, adapters, own_server=own_server)
 
 
@@ -119,6 +121,7 @@ async def run_worker(
     ready: Callable[[], None] = lambda: None,
     around: Callable[[Adapters], Adapters] = lambda adapters: adapters,
     clock: Clock | None = None,
+    sure_after: timedelta = SURE_AFTER,
 ) -> None:
     """Poll until ``stop`` is set, then let what is being done come to its end (30 s).
 
@@ -129,6 +132,7 @@ async def run_worker(
         ready: called once all queues are polled.
         around: put between activities and adapters; ``evercert prove`` counts and strikes there.
         clock: instead of this machine's.
+        sure_after: how long an order's run must have been lost before another takes it over; only a proof shortens it.
 
     Raises:
         Misconfigured: see :func:`preflight`, and what opening the adapters raises.
@@ -139,15 +143,17 @@ async def run_worker(
         client = await connect_temporal(settings)
         await preflight(client, adapters, settings.own_server)
         async with AsyncExitStack() as stack:
-            for worker in workers(client, adapters, roles):
+            for worker in workers(client, adapters, roles, sure_after=sure_after):
                 await stack.enter_async_context(worker)
             ready()
             await stop.wait()
 
 
-def workers(client: Client, adapters: Adapters, roles: Sequence[Role] = ALL_ROLES) -> list[Worker]:
+def workers(
+    client: Client, adapters: Adapters, roles: Sequence[Role] = ALL_ROLES, *, sure_after: timedelta = SURE_AFTER
+) -> list[Worker]:
     """Return one worker for each role, not yet started."""
-    offered = activities_by_role(adapters)
+    offered = activities_by_role(adapters, sure_after=sure_after)
     return [
         Worker(
             client,

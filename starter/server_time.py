@@ -15,6 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, PollActi
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.ports import Clock
 from domain.errors import Misconfigured
 
 MOST = timedelta(seconds=60)
@@ -23,10 +24,15 @@ _LOOK_SECONDS = 0.05
 _LOOKS = 60
 
 
-async def clock_difference(client: Client) -> timedelta | None:
-    """Return server time minus ours, to about a second; None when the server does not tell."""
+async def clock_difference(client: Client, clock: Clock | None = None) -> timedelta | None:
+    """Return server time minus ours, to about a second; None when the server does not tell.
+
+    Args:
+        client: of the server.
+        clock: ours; the machine's where none is given.
+    """
     queue = TaskQueue(name=f"evercert-clock-{secrets.token_hex(4)}")
-    before = datetime.now(UTC)
+    before = await clock.now() if clock else datetime.now(UTC)
     # A poll must be long (servers refuse those of a second or two), but it is seen as soon as it has begun.
     polling = asyncio.create_task(_poll(client, queue))
     try:
@@ -58,13 +64,13 @@ async def _last_poll(client: Client, queue: TaskQueue) -> datetime | None:
     return max((poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in described.pollers), default=None)
 
 
-async def check_clock(client: Client) -> None:
+async def check_clock(client: Client, clock: Clock) -> None:
     """Refuse to work with a clock that differs from the server's by more than a minute.
 
     Raises:
         Misconfigured: ``clock-differs``.
     """
-    difference = await clock_difference(client)
+    difference = await clock_difference(client, clock)
     if difference is not None and abs(difference) > MOST:
         raise Misconfigured(
             "clock-differs",

@@ -73,7 +73,12 @@ class Lane:
     # workers
 
     async def start_worker(
-        self, strike: Strike | None = None, *, skew_seconds: float = 0.0, skew_after: Path | None = None
+        self,
+        strike: Strike | None = None,
+        *,
+        skew_seconds: float = 0.0,
+        skew_after: Path | None = None,
+        sure_after_seconds: float = 0.0,
     ) -> WatchedWorker:
         """Start a worker and wait until it polls, or strikes itself before that."""
         worker = await self._host.start(
@@ -82,6 +87,7 @@ class Lane:
             strike=strike,
             skew_seconds=skew_seconds,
             skew_after=skew_after,
+            sure_after_seconds=sure_after_seconds,
         )
         self._workers.append(worker)
         await worker.until_ready()

@@ -1,5 +1,6 @@
 """Looks at both sides of the deal when a case is over."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from temporalio.service import RPCError
 
 from activities.keys import KEY_PURPOSE
-from domain.inventory import OrderRecord, VersionRecord
+from domain.inventory import VersionRecord
 from starter.client import StartedOrder
 from starter.prove.lane import Lane
 from starter.prove.verdict import Facts, Sale
@@ -42,15 +43,18 @@ async def look(
         troubles=tuple(troubles),
     )
     record = await lane.record(started) if started is not None else None
-    if started is None or record is None:
+    if started is None:
         return told
+    if record is None:
+        status = await _run_status(lane, started.workflow_id)
+        return dataclasses.replace(told, order_id=started.order_id, run_status=status)
     inventory = lane.adapters.inventory
     versions = await inventory.versions(record.certificate_id) if record.certificate_id else ()
     return Facts(
         **{
             **vars(told),
             "order_id": record.order_id,
-            "run_status": await _run_status(lane, record),
+            "run_status": await _run_status(lane, record.workflow_id),
             "state": record.state,
             "seller_order_id": record.seller_order_id,
             "serial": _serial(versions[0].serial) if versions else "",
@@ -93,9 +97,9 @@ async def _records(lane: Lane, name: str) -> int:
     return sum(name in str(record) for record in records)
 
 
-async def _run_status(lane: Lane, record: OrderRecord) -> str:
+async def _run_status(lane: Lane, workflow_id: str) -> str:
     try:
-        described = await lane.temporal.get_workflow_handle(record.workflow_id).describe()
+        described = await lane.temporal.get_workflow_handle(workflow_id).describe()
     except RPCError:
         return "unknown"
     return described.status.name if described.status else ""

@@ -1,9 +1,9 @@
 """One case, from the scene to the facts: what is common to all disasters."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
@@ -74,18 +74,28 @@ class Trial:
         self.started = await self.lane.order(self.name)
         return self.started
 
-    async def until_struck(self, worker: "WatchedWorker", *, goes_on: bool = False) -> bool:
-        """Wait until the worker has struck itself; False, and a trouble, when the order was over before."""
-        striking = asyncio.create_task(worker.until_struck())
-        over = asyncio.create_task(self.finish())
-        await asyncio.wait((striking, over), return_when=asyncio.FIRST_COMPLETED)
-        for task in (striking, over):
+    async def until_struck(
+        self, *workers: "WatchedWorker", goes_on: bool = False, over: Coroutine[Any, Any, None] | None = None
+    ) -> bool:
+        """Wait until one of the workers has struck itself; False, and a trouble, when the order was over before.
+
+        Args:
+            workers: where one of them is to strike itself.
+            goes_on: see ``compare``.
+            over: ends when all is over; what follows the one order of the case, if not given.
+        """
+        waiting = [asyncio.create_task(worker.until_struck()) for worker in workers]
+        waiting.append(asyncio.create_task(over or self.finish()))
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(striking, over, return_exceptions=True)
-        self.compare(worker, goes_on=goes_on)
-        if not worker.has_struck:
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for worker in workers:
+            self.compare(worker, goes_on=goes_on)
+        has_struck = any(worker.has_struck for worker in workers)
+        if not has_struck:
             self.troubles.append(f"never came to {self.case.at}")
-        return worker.has_struck
+        return has_struck
 
     def compare(self, worker: "WatchedWorker", *, goes_on: bool = False) -> None:
         """Note what a worker passed that no undisturbed run passes.
@@ -108,9 +118,12 @@ class Trial:
         assert self.started is not None
         while True:
             record = await self.lane.record(self.started)
-            if record is not None:
-                if also(record) or await self._is_over(record):
+            if record is None:
+                if await self._ended_without_a_row():
                     return
+            elif also(record) or await self.is_over(record):
+                return
+            else:
                 await self._help(record)
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -125,7 +138,14 @@ class Trial:
             troubles=self.troubles,
         )
 
-    async def _is_over(self, record: OrderRecord) -> bool:
+    async def _ended_without_a_row(self) -> bool:
+        """Tell whether the run was stopped before its order came to be."""
+        assert self.started is not None
+        described = await self.lane.run_of(self.started).describe()
+        return described.status is WorkflowExecutionStatus.CANCELED
+
+    async def is_over(self, record: OrderRecord) -> bool:
+        """Tell whether an order has ended, and its run, too."""
         if not STATES[OrderState(record.state)].is_end:
             return False
         try:

@@ -111,6 +111,8 @@ def _about_the_certificate(facts: Facts) -> list[str]:
 def _about_the_end(facts: Facts) -> list[str]:
     if not facts.order_id:
         return ["no order came of it"]
+    if not facts.state and facts.run_status == "CANCELED" and not facts.sales:
+        return []  # stopped before there was an order
     found = []
     if not facts.state or not STATES[OrderState(facts.state)].is_end:
         found.append(f"not finished: {facts.state or 'no row'}, run {facts.run_status or 'unknown'}")

@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,9 @@ async def _work(wish: dict[str, Any]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     parent = os.getppid()
-    strike = Strike(wish["at"], Blow(wish["blow"])) if wish["at"] else None
+    once = Path(wish["once"]) if wish["once"] else None
+    strike = Strike(wish["at"], Blow(wish["blow"]), once) if wish["at"] else None
+    hasty = wish["sure_after_seconds"]
     watch = Watch(Path(wish["trace"]), strike)
     watching = asyncio.create_task(_end_with(parent))
     await run_worker(
@@ -115,6 +118,7 @@ async def _work(wish: dict[str, Any]) -> int:
         ready=Path(wish["ready"]).touch,
         around=watch.around,
         clock=skewed_clock(wish["skew_seconds"], after=Path(wish["skew_after"])) if wish["skew_seconds"] else None,
+        **({"sure_after": timedelta(seconds=hasty)} if hasty else {}),
     )
     watching.cancel()
     return 0

@@ -19,6 +19,7 @@ HOST_MODULE = "starter.prove.worker_host"
 
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 60.0
+_QUIET_SECONDS = 2.0
 
 
 @dataclass
@@ -63,6 +64,17 @@ class WatchedWorker:
                 return False
             await asyncio.sleep(_LOOK_SECONDS)
         raise Unavailable("worker-not-ready", "a worker of the proof did not start", next_step=f"its log is {self.log}")
+
+    async def until_quiet(self) -> None:
+        """Wait until it has done what it was about: it passes no boundary for a while, or is gone."""
+        before = -1
+        while not self.ended.is_set() and before != (now := self.trace.stat().st_size):
+            before = now
+            await asyncio.sleep(_QUIET_SECONDS)
+
+    def wake(self) -> None:
+        """Let it go on, when it is frozen."""
+        self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; one that is gone needs none."""
@@ -121,6 +133,7 @@ class WorkerHost:
         strike: Strike | None = None,
         skew_seconds: float = 0.0,
         skew_after: Path | None = None,
+        sure_after_seconds: float = 0.0,
     ) -> WatchedWorker:
         """Start a worker; it may strike itself before it polls.
 
@@ -130,6 +143,7 @@ class WorkerHost:
             strike: where it strikes itself.
             skew_seconds: its clock is off by so much once the next file exists.
             skew_after: that file.
+            sure_after_seconds: how long a run must have been lost before another takes its order over; 0: as ever.
         """
         self._number += 1
         name = f"worker-{self._number}"
@@ -142,8 +156,10 @@ class WorkerHost:
             "log": str(log),
             "at": strike.at if strike else "",
             "blow": strike.blow.value if strike else "",
+            "once": str(strike.once) if strike and strike.once else "",
             "skew_seconds": skew_seconds,
             "skew_after": str(skew_after or folder / "never"),
+            "sure_after_seconds": sure_after_seconds,
         }
         started = asyncio.get_running_loop().create_future()
         self._starting[self._number] = started

@@ -1,7 +1,14 @@
 """What a proof does to an order besides the kill at a boundary: one file per kind of disaster, one table of all."""
 
 from starter.prove.case import Line
+from starter.prove.disasters.cancels import DOORS
+from starter.prove.disasters.clocks import clock, moments
+from starter.prove.disasters.freeze import freeze, freeze_late, sending
 from starter.prove.disasters.plan import Disaster, Places
+from starter.prove.disasters.race import commits, race
+from starter.prove.disasters.resets import EVERY, SINGLE, reset
+from starter.prove.disasters.term import term
+from starter.prove.disasters.twins import twin_places, twins
 from starter.prove.kills import chains, kill
 
 DISASTERS: dict[str, Disaster] = {
@@ -22,6 +29,39 @@ DISASTERS: dict[str, Disaster] = {
             places=Places.CHOSEN,
             choose=chains,
             goes_on=True,
+        ),
+        Disaster(
+            "freeze",
+            "the worker is frozen at a boundary and wakes when another one has gone on, or at the end",
+            freeze,
+            places=Places.BOUNDARIES,
+        ),
+        Disaster(
+            "freeze-late",
+            "the worker is frozen while its purchase may leave, and wakes after the deadline for that",
+            freeze_late,
+            places=Places.CHOSEN,
+            choose=sending,
+            short=0,
+        ),
+        Disaster(
+            "race",
+            "two workers at the same commit at the same moment",
+            race,
+            places=Places.CHOSEN,
+            choose=commits,
+        ),
+        Disaster("twins", "two equal orders at once", twins, places=Places.CHOSEN, choose=twin_places, short=2),
+        Disaster("reset", "the run of an order is reset to one of its events", reset, named=SINGLE),
+        Disaster("reset-all", "the run of an order is reset to each of its events", reset, named=EVERY, short=0),
+        *(Disaster(kind, about, run, places=Places.BOUNDARIES) for kind, (about, run) in DOORS.items()),
+        Disaster("term", "SIGTERM of the worker at a boundary", term, places=Places.BOUNDARIES, short=2),
+        Disaster(
+            "clock",
+            "the worker's clock is wrong by a day from a boundary on, or from its start",
+            clock,
+            places=Places.CHOSEN,
+            choose=moments,
         ),
     )
 }

@@ -1,0 +1,67 @@
+"""A worker that is frozen in the middle of its work, and wakes when another one has long gone on with it."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from random import Random
+
+from starter.prove.boundaries import Blow, Strike
+from starter.prove.disasters.waking import end, has_gone_on, wake_after_the_end
+from starter.prove.trial import Trial
+from starter.prove.workers import WatchedWorker
+
+_SENDING = ("purchase/inventory.change_act#1/after", "purchase/inventory.change_act#2/before")
+"""Between these two a purchase may be on its way."""
+
+
+def sending(boundaries: Sequence[str], dice: Random) -> list[str]:
+    """Return the boundaries from the commit of the intention to the commit of what came of it."""
+    if not all(place in boundaries for place in _SENDING):
+        return []
+    first, last = (boundaries.index(place) for place in _SENDING)
+    return list(boundaries[first : last + 1])
+
+
+async def freeze(trial: Trial) -> None:
+    """Freeze the worker; wake it when a second one has gone on, or, for odd seeds, when the order is over."""
+    frozen = await _frozen(trial)
+    if frozen is None:
+        return
+    first, second = frozen
+    at = trial.case.at
+    if trial.case.seed % 2 and at not in _SENDING:
+        await trial.finish()
+        await wake_after_the_end(trial, first)
+    else:
+        await trial.finish(also=lambda record: has_gone_on(second, at))
+        first.wake()
+        await trial.finish()
+        await end(trial, first)
+    await end(trial, second)
+
+
+async def freeze_late(trial: Trial) -> None:
+    """Freeze the worker while its purchase may leave; wake it when the order is over and its send deadline, too."""
+    frozen = await _frozen(trial)
+    if frozen is None:
+        return
+    first, second = frozen
+    assert trial.started is not None
+    act = await trial.lane.adapters.inventory.act(trial.started.order_id)
+    await trial.finish()
+    if act is None or act.send_deadline is None:
+        trial.troubles.append("was frozen before a deadline was written")
+    else:
+        await asyncio.sleep(max((act.send_deadline - datetime.now(UTC)).total_seconds(), 0.0))
+    await wake_after_the_end(trial, first)
+    await end(trial, second)
+
+
+async def _frozen(trial: Trial) -> tuple[WatchedWorker, WatchedWorker] | None:
+    """Return the frozen worker and the one that goes on."""
+    await trial.set_scene()
+    first = await trial.lane.start_worker(Strike(trial.case.at, Blow.FREEZE))
+    await trial.order()
+    if not await trial.until_struck(first):
+        return None
+    return first, await trial.lane.start_worker()
