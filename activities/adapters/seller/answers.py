@@ -109,7 +109,7 @@ class Answers:
                 why=(f"HTTP {answer.status}",),
                 retry_after=answer.retry_after,
             )
-        envelope = read_envelope(answer.body)
+        envelope = read_envelope(answer.body, self._credential.hidden)
         is_readable = envelope is not None and (answer.is_success or envelope.is_error is True)
         if envelope is None or not is_readable:
             if not answer.is_success:

@@ -1,15 +1,25 @@
 """The seller account's credential, and keeping it out of everything that people read."""
 
+import base64
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import quote
+
+from activities.adapters.seller.reading import Json, percent_decoded
 
 SECRET_PURPOSE_SELLER_TOKEN = "seller-token"  # noqa: S105 the purpose's name, no secret
 """Purpose under which a seller token is sealed; the row is the account's ``secret_id``."""
 
 MAX_QUOTE = 200
-_OPAQUE = re.compile(r"(?=\S*\d)[A-Za-z0-9+/=_-]{20,}|\S*#!\S*")
+_OPAQUE = re.compile(r"(?=\S*\d)[A-Za-z0-9+/=_-]{16,}|\S*#!\S*")
 _MASK = "(hidden)"
+_SHORTEST = 8
+"""A secret that is shorter cannot be told from ordinary words, and hiding those would change what the seller says."""
+_SECRET_MEMBERS = frozenset(
+    {"authtoken", "token", "tokencode", "tinyorderlink", "approverlink", "invitelink", "customerpassword"}
+)
 
 
 @dataclass(frozen=True)
@@ -24,9 +34,51 @@ class Credential:
 
         A seller's error may repeat what was sent to it, or carry a per-order token (``<id>#!<code>``).
         """
-        for secret in {self.token, quote(self.token, safe="")} - {""}:
+        for secret in self._forms:
             text = re.sub(re.escape(secret), _MASK, text, flags=re.IGNORECASE)
         return bounded(_OPAQUE.sub(_MASK, text))
+
+    def hidden(self, answer: Json) -> Json:
+        """Return an answer without this token, and without its per-order secrets but where they belong.
+
+        Any free text of an answer may end up where people read it: a status, a product's name. Digits alone are never
+        hidden: they may be the order's number, and money depends on reading that as it came.
+        """
+        words = {*self._forms, *(secret for secret in _secrets(answer) if not secret.isdecimal())}
+        secrets = sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True)
+        if not secrets:
+            return answer
+        return _without(answer, re.compile("|".join(map(re.escape, secrets)), re.IGNORECASE))
+
+    @cached_property
+    def _forms(self) -> tuple[str, ...]:
+        """The token as it is, in an address, and as HTTP's basic authentication writes it."""
+        if not self.token:
+            return ()
+        basic = base64.b64encode(f"{self.partner_code}:{self.token}".encode()).decode().rstrip("=")
+        return tuple({self.token, quote(self.token, safe=""), basic})
+
+
+def _secrets(answer: Json) -> Iterator[str]:
+    if isinstance(answer, dict):
+        for name, value in answer.items():
+            if name in _SECRET_MEMBERS and isinstance(value, str):
+                yield value
+            else:
+                yield from _secrets(value)
+    elif isinstance(answer, list):
+        for item in answer:
+            yield from _secrets(item)
+
+
+def _without(answer: Json, secrets: re.Pattern[str]) -> Json:
+    if isinstance(answer, dict):
+        return {name: value if name in _SECRET_MEMBERS else _without(value, secrets) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [_without(item, secrets) for item in answer]
+    if isinstance(answer, str) and secrets.search(plain := percent_decoded(answer)):
+        return secrets.sub(_MASK, plain)
+    return answer
 
 
 def bounded(text: str, limit: int = MAX_QUOTE) -> str:

@@ -111,7 +111,7 @@ class SellerLine:
 
     def _told(self, deed: Deed, answer: HttpAnswer) -> OrderWire:
         """Return what a success shows of an order; raise a definite no, or doubt."""
-        envelope = read_envelope(answer.body)
+        envelope = read_envelope(answer.body, self._credential.hidden)
         if envelope is None or envelope.is_array or envelope.is_error is None:
             raise self._answers.in_doubt(deed, f"the answer (HTTP {answer.status}) cannot be read")
         if not envelope.is_error and not answer.is_success:

@@ -4,6 +4,7 @@ Member names are compared without case. Unknown members are ignored, which also 
 tokens (``Token``, ``TokenID``, ``TokenCode``), product logins and enrolment links.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
@@ -248,13 +249,18 @@ class Envelope(BaseModel):
     is_from_fallback: bool = False
 
 
-def read_envelope(body: bytes) -> Envelope | None:
+def read_envelope(body: bytes, hidden: Callable[[reading.Json], reading.Json] = lambda it: it) -> Envelope | None:
     """Read an answer; None when it is no JSON object or array of objects.
+
+    Args:
+        body: as it came.
+        hidden: returns what was parsed without what must not be seen.
+
 
     ``AuthResponse`` inside an object, its members at the root, or an array whose elements carry it. An empty array is
     a success. In an array an error of any element counts.
     """
-    parsed = reading.parse_json(body)
+    parsed = hidden(reading.parse_json(body))
     if isinstance(parsed, dict):
         return Envelope(is_error=_is_error(parsed), messages=_messages(parsed), rows=(dict(parsed),))
     if not isinstance(parsed, list) or not all(isinstance(item, dict) for item in parsed):
