@@ -10,6 +10,7 @@ _GUARDS = "tests/activities/test_purchase_guards.py::test_with_its_guard_a_bad_d
 _TABLE = "tests/domain/test_purchase.py"
 _RULINGS = "tests/activities/test_rulings.py"
 _RULING_TABLE = "tests/domain/test_ruling.py"
+_RECONCILE = "tests/activities/test_reconcile_first.py"
 _REFUND = "tests/activities/test_refund.py"
 
 _NO_LOOK_UP = Mutation(
@@ -281,6 +282,41 @@ _FURTHER = (
             ),
         ),
         (f"{_PURCHASE}::test_an_act_of_another_run_is_left_alone",),
+    ),
+    # what is kept outside of the inventory
+    Mutation(
+        "keep-before-commit",
+        "that something is sent is kept outside before it is committed",
+        (
+            Change(
+                "activities/sending.py",
+                '        act = await self._acts.change(act, ActState.SENDING, f"{noun}.sending", send_deadline=deadline, '
+                "sender=sender)\n        try:\n            await self._require_certainty(account)\n"
+                "            await self._doubts.keep(deadline)\n",
+                "        await self._doubts.keep(deadline)\n"
+                '        act = await self._acts.change(act, ActState.SENDING, f"{noun}.sending", send_deadline=deadline, '
+                "sender=sender)\n        try:\n            await self._require_certainty(account)\n",
+            ),
+        ),
+        (f"{_RECONCILE}::test_it_is_kept_outside_before_the_request_leaves",),
+    ),
+    Mutation(
+        "set-back-unseen",
+        "an inventory that was set back is taken for the newest one",
+        (
+            Change(
+                "activities/sending.py",
+                "            return standing, set_back(mark, standing)\n",
+                "            return standing, None\n",
+            ),
+        ),
+        (f"{_RECONCILE}::test_an_inventory_that_was_set_back_adopts_its_sale_and_buys_nothing",),
+    ),
+    Mutation(
+        "commit-not-read-back",
+        "nobody looks whether the file still holds what was committed before the request leaves",
+        (Change("activities/sending.py", "            await self._require_commit(act)\n", ""),),
+        (f"{_RECONCILE}::test_exchanged_between_the_commit_and_the_request_nothing_leaves",),
     ),
     # rulings
     Mutation(

@@ -1,14 +1,16 @@
 """Doubt settled by a person, cancel by every door, refunds, and orders whose run was lost: in a scripted world."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.messages import AwaitResult, PurchaseResult, RefundResult
+from activities.messages import AwaitResult, PurchaseResult, RefundResult, ResolveInput
 from domain.errors import Refused
 from tests.workflows.conftest import REQUEST, Start
 from tests.workflows.test_issue import BY, IN_DOUBT, PLACED, failure_of, needs_person, until
@@ -80,10 +82,44 @@ async def test_a_refused_ruling_is_part_of_the_trail(start: Start) -> None:
     assert (await handle.result())["state"] == "issued"
 
 
+@dataclass
+class Thinking(World):
+    """A seller that takes its time over a ruling."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @activity.defn(name="resolve_purchase")
+    async def resolve_purchase(self, given: ResolveInput) -> PurchaseResult:
+        self.asked.set()
+        await self.answer.wait()
+        return await super().resolve_purchase(given)
+
+
+async def test_a_ruling_that_comes_while_another_is_looked_at_is_told_so(start: Start) -> None:
+    world = Thinking(purchases=Script([IN_DOUBT, PLACED]))
+    handle = await start(world)
+    await until(handle, needs_person)
+    first = asyncio.create_task(handle.execute_update("resolve_purchase", ruling("placed", seller_order_id="9912345")))
+    await world.asked.wait()
+    notes = len(world.notes)
+    second = await handle.execute_update("resolve_purchase", ruling("abandon"))
+    assert (second["done"], second["message"].partition(":")[0]) == (False, "busy")
+    world.answer.set()
+    assert (await first)["done"]
+    assert (await handle.result())["state"] == "issued"
+    assert world.rulings.calls == 1
+    assert not [it for it in world.notes[notes:] if "ruling" in it.kind]  # nobody was refused
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
         (ruling("placed"), "input-invalid"),
+        (ruling("placed", seller_order_id=""), "input-invalid"),
+        (ruling("placed", seller_order_id="1" * 21), "input-invalid"),
+        (ruling("placed", seller_order_id="99\x0712"), "input-invalid"),
+        (ruling("placed", seller_order_id="EC-" + "A" * 26), "input-invalid"),
         (ruling("not-placed", seller_order_id="1"), "input-invalid"),
         (ruling("placed", seller_order_id="EC-1; drop"), "input-invalid"),
         (ruling("perhaps"), "input-invalid"),
