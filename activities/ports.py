@@ -512,6 +512,10 @@ class Inventory(Protocol):
         """Return why nothing may leave for the account, or ``""``."""
         ...
 
+    async def is_look_fresh(self, account: str, looked_at: datetime) -> bool:
+        """Tell whether a look from then shows whatever was sent unknown to this inventory."""
+        ...
+
     async def mark_database(self, mark: str) -> None:
         """Remember which database the inventory is in. Repeating changes nothing."""
         ...

@@ -1,7 +1,7 @@
 """The purchase: follows the decision table of ``domain.purchase`` and decides nothing itself."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
@@ -46,17 +46,18 @@ class Purchase(PurchaseActivities):
             act = await self._reserve(given, placement, seller)
             if isinstance(act, PurchaseResult):
                 return act
-            seen, found = Sight.NOT_LOOKED, None
+            seen, found, looked_at = Sight.NOT_LOOKED, None, await self._clock.now()
             while True:
                 decision = purchase.decide(
                     act, seen, now=await self._clock.now(), window=window, person_asks=given.person_asks
                 )
                 match decision.step:
                     case Step.LOOK:
+                        looked_at = await self._clock.now()
                         found = await self._calls.look(given.run, seller, act, placement)
                         seen = purchase.sight(found, placement)
                     case Step.SEND:
-                        return await self._send(given, placement, seller, act)
+                        return await self._send(given, placement, seller, act, looked_at)
                     case Step.REOPEN:
                         act = await self._acts.change(act, decision.to, "purchase.reopened")
                         given = given.model_copy(update={"person_asks": False})
@@ -153,7 +154,9 @@ class Purchase(PurchaseActivities):
             raise Refused("validity-not-sold", f"{given.product} is not sold for {given.months} months any more")
         return Money(amount=term.price, currency=product.currency)
 
-    async def _send(self, given: PurchaseInput, placement: Placement, seller: Seller, act: ActRecord) -> PurchaseResult:
+    async def _send(
+        self, given: PurchaseInput, placement: Placement, seller: Seller, act: ActRecord, looked_at: datetime
+    ) -> PurchaseResult:
         """Validate, commit ``sending``, post once. The only place from which a purchase leaves."""
         try:
             await seller.validate(placement)
@@ -161,7 +164,7 @@ class Purchase(PurchaseActivities):
             return await self._definitely_refused(act, error)
         info = activity.info()
         sender = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
-        act = await self._sending.begin(act, given.run.account, "purchase", sender=sender)
+        act = await self._sending.begin(act, given.run.account, "purchase", looked_at=looked_at, sender=sender)
         assert act.send_deadline is not None
         gate = _WatchedGate(self._clock.send_gate(act.send_deadline))
         try:

@@ -3,7 +3,7 @@
 A request that was taken shows as ``RefundRequestID`` on the order; a denied one cannot be told from a pending one.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
@@ -43,6 +43,7 @@ class Refund(RefundActivities):
         window = visibility_window(account)
         act = await self._reserve(given)
         async with self._calls.open(given.run) as seller:
+            looked_at = await self._clock.now()
             found = await self._find(seller, given)
             seen = Sight.OURS if found.refund_request_id or found.state.is_dead else Sight.NOTHING
             now = await self._clock.now()
@@ -55,15 +56,15 @@ class Refund(RefundActivities):
                 case Step.ADOPT:
                     act = await self._acts.change(act, ActState.PLACED, "refund.requested")
                 case Step.SEND:
-                    return await self._send(given, act, seller)
+                    return await self._send(given, act, seller, looked_at)
                 case Step.WAIT:
                     raise NotYet("refund-looking", "the seller does not show the refund yet", retry_after=decision.wait)
                 case Step.DOUBT:
                     act = await self._acts.change(act, ActState.IN_DOUBT, "refund.in-doubt", code="refund-in-doubt")
         return _result(act, found)
 
-    async def _send(self, given: RefundInput, act: ActRecord, seller: Seller) -> RefundResult:
-        act = await self._sending.begin(act, given.run.account, "refund")
+    async def _send(self, given: RefundInput, act: ActRecord, seller: Seller, looked_at: datetime) -> RefundResult:
+        act = await self._sending.begin(act, given.run.account, "refund", looked_at=looked_at)
         assert act.send_deadline is not None
         try:
             found = await seller.request_refund(

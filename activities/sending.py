@@ -15,6 +15,7 @@ from domain.inventory import ActRecord, ActState, AuditEvent
 from domain.reconcile import Reason, Standing, Watermark, require_own, set_back
 
 _LOOK_AGAIN = timedelta(minutes=1)
+_LOOK_SOON = timedelta(seconds=2)
 
 
 class Doubts:
@@ -102,13 +103,16 @@ class Sending:
         self._acts = ActChanges(inventory, clock)
         self._doubts = Doubts(inventory, watermarks, clock)
 
-    async def begin(self, act: ActRecord, account: str, noun: str, *, sender: str = "") -> ActRecord:
+    async def begin(
+        self, act: ActRecord, account: str, noun: str, *, looked_at: datetime, sender: str = ""
+    ) -> ActRecord:
         """Commit ``sending``, with a deadline until which the request may leave, and keep outside that this was done.
 
         Args:
             act: as it was seen.
             account: whose list must have been compared.
             noun: first word of the audit rows, ``purchase``.
+            looked_at: when the seller was asked whether the act was done already.
             sender: the attempt that holds the fence from now on.
 
         Returns:
@@ -120,6 +124,12 @@ class Sending:
             Unavailable: ``sequence-unavailable``, ``inventory-torn`` and their like; nothing is sent, and it is tried again.
         """
         await self._require_certainty(account)
+        if not await self._inventory.is_look_fresh(account, looked_at):
+            raise NotYet(
+                "purchase-overtaken",
+                "what was sent before the inventory was set back may not have shown at the last look; looked again",
+                retry_after=_LOOK_SOON,
+            )
         deadline = await self._clock.now() + timedelta(seconds=purchase.SEND_SECONDS)
         act = await self._acts.change(act, ActState.SENDING, f"{noun}.sending", send_deadline=deadline, sender=sender)
         try:
@@ -151,7 +161,11 @@ class Sending:
         """Look once more for what was committed: the file may have been exchanged meanwhile."""
         found = await self._inventory.act(act.act_id)
         if found is None or found.state is not ActState.SENDING:
-            raise NotYet("purchase-overtaken", "the inventory does not hold what was just committed; looked again")
+            raise NotYet(
+                "purchase-overtaken",
+                "the inventory does not hold what was just committed; looked again",
+                retry_after=_LOOK_SOON,
+            )
 
 
 async def require_compared(inventory: Inventory, account: str) -> None:

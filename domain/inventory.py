@@ -392,7 +392,7 @@ class Installation(Message):
         namespace, cluster_id, key_check: what it is bound to.
         audit_sequence: the newest row of the audit.
         reconcile_since, reconcile_reason: since when and why nothing is bought before lists were compared, or empty.
-        sent_until: until when something may have been sent that this inventory does not know of.
+        sent_until: until when something may have been sent that this inventory does not know of; stays after the doubt.
         database_mark: which PostgreSQL it was last seen in, and on which timeline.
     """
 

@@ -181,6 +181,14 @@ def wait_of(installation: Installation, account: AccountRecord) -> Wait | None:
     return Wait(installation.reconcile_reason, since, ready_at)
 
 
+def is_fresh(looked_at: datetime, installation: Installation, account: AccountRecord) -> bool:
+    """Tell whether a look from then shows whatever was sent unknown to this inventory, also after the doubt has ended.
+
+    An attempt may have looked before such a sale showed, and stood still until the lists were compared.
+    """
+    return installation.sent_until is None or looked_at >= installation.sent_until + account.window
+
+
 def is_over(installation: Installation, accounts: Iterable[AccountRecord]) -> bool:
     """Tell whether every account was compared; without accounts there is nothing that could have been."""
     known = tuple(accounts)

@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from activities.messages import PurchaseResult
 from activities.ownership import Ownership
+from activities.ports import SendGate
 from activities.sending import Doubts
 from domain import ids
 from domain.errors import Misconfigured, NotYet, Unavailable
 from domain.inventory import ActRecord, ActState, AuditEvent
 from domain.reconcile import Watermark
+from domain.seller import Placement, SellerOrder
 from tests.activities.desk import Desk, refused, run, twice
-from tests.activities.shop import AWAY
+from tests.activities.shop import AWAY, Shop
 from tests.activities.test_ownership import FakeRuns
 from tests.adapters.inventory_support import event
 
@@ -148,6 +151,56 @@ async def test_a_newer_inventory_put_back_after_the_older_one_went_on_is_noticed
     assert desk.watermarks.mark is not None
     assert (await desk.inventory.standing()).newest > desk.watermarks.mark.sequence
     assert await look(desk) == "behind"
+
+
+class Slow(Shop):
+    """A seller whose check of the parameters takes as long as a test wants, with the look-up behind it."""
+
+    def __init__(self, real: Shop) -> None:
+        super().__init__(real.clock)
+        self.real, self.asleep, self.wake = real, asyncio.Event(), asyncio.Event()
+
+    async def find(self, **given: str) -> SellerOrder | None:
+        return await self.real.find(**given)
+
+    async def validate(self, placement: Placement) -> None:
+        self.asleep.set()
+        await self.wake.wait()
+
+    async def place(self, placement: Placement, gate: SendGate) -> SellerOrder:
+        return await self.real.place(placement, gate)
+
+
+async def looked_too_early(desk: Desk, path: Path) -> PurchaseResult | BaseException:
+    """An attempt looks before the sale shows, and stands still until all was compared."""
+    await bought_and_set_back(desk, path)
+    assert (await refused(desk.buy())).code == "reconcile-first"
+    slow = Slow(desk.shop)
+    sleeper = asyncio.create_task(desk.buy(slow))
+    await slow.asleep.wait()
+    desk.clock.move(minutes=61)
+    assert await compare(desk)
+    slow.wake.set()
+    (result,) = await asyncio.gather(sleeper, return_exceptions=True)
+    return result
+
+
+async def test_an_attempt_that_looked_before_the_sale_showed_looks_again(desk: Desk, path: Path) -> None:
+    result = await looked_too_early(desk, path)
+    assert isinstance(result, NotYet) and result.code == "purchase-overtaken"
+    assert (await desk.buy()).outcome == "placed"
+    assert len(desk.shop.sold) == 1
+
+
+async def test_without_asking_when_it_looked_it_buys_twice(
+    desk: Desk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def whenever(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(desk.inventory, "is_look_fresh", whenever)
+    await looked_too_early(desk, path)
+    assert len(desk.shop.sold) == 2
 
 
 # exchanged at the worst moment

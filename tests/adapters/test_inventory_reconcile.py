@@ -84,7 +84,9 @@ async def test_it_ends_with_a_list_of_every_account_that_was_read_late_enough(in
         "reconcile.finished",
     ]
     told = await inventory.installation()
-    assert (told.reconcile_since, told.reconcile_reason, told.sent_until) == (None, "", None)
+    assert (told.reconcile_since, told.reconcile_reason, told.sent_until) == (None, "", NOW)
+    fresh = [await inventory.is_look_fresh("sandbox", at(minutes)) for minutes in (59, 60)]
+    assert fresh == [False, True], "what was looked for before the window was over was looked for too early"
     assert not await inventory.account_compared("sandbox", at=at(61), event=compared("sandbox", at(61)))
     assert len(await story(inventory)) == 4
 

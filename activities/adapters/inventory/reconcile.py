@@ -13,7 +13,7 @@ from activities.adapters.inventory.tables import AccountRow, ActRow, AuditRow, I
 from domain import ids
 from domain.errors import InvalidRequest
 from domain.inventory import AccountRecord, AuditEvent, Installation
-from domain.reconcile import Standing, Wait, Watermark, is_over, joined, merged_mark, wait_of
+from domain.reconcile import Standing, Wait, Watermark, is_fresh, is_over, joined, merged_mark, wait_of
 
 _SYSTEM = "SELECT system_identifier FROM pg_control_system()"
 # The timeline of what is written now; the one of the last checkpoint lags behind right after a promotion.
@@ -101,7 +101,7 @@ class ReconcileQueries(Queries):
             await write_event(session, event)
             if is_over(_installation(row), await _accounts(session)):
                 await write_event(session, _finished(row, event))
-                row.reconcile_since, row.reconcile_reason, row.sent_until = None, "", None
+                row.reconcile_since, row.reconcile_reason = None, ""
             return True
 
     async def reconcile_wait(self, account: str) -> Wait | None:
@@ -113,6 +113,12 @@ class ReconcileQueries(Queries):
         """Return why nothing may leave for the account, or ``""``."""
         wait = await self.reconcile_wait(account)
         return "" if wait is None else wait.reason
+
+    async def is_look_fresh(self, account: str, looked_at: datetime) -> bool:
+        """Tell whether a look from then shows whatever was sent unknown to this inventory."""
+        async with self._db.reading() as session:
+            installation = _installation(await session.get_one(InstallationRow, 1))
+            return is_fresh(looked_at, installation, await _account(session, account))
 
     async def mark_database(self, mark: str) -> None:
         """Remember which database the inventory is in. Repeating changes nothing."""
@@ -143,11 +149,15 @@ async def _accounts(session: AsyncSession) -> tuple[AccountRecord, ...]:
     return tuple(record(AccountRecord, row) for row in rows)
 
 
-async def _wait(session: AsyncSession, row: InstallationRow, account: str) -> Wait | None:
-    found = {it.name: it for it in await _accounts(session)}.get(account)
-    if found is None:
+async def _account(session: AsyncSession, name: str) -> AccountRecord:
+    row = await session.get(AccountRow, name, populate_existing=True)
+    if row is None:
         raise InvalidRequest("account-not-found", "There is no seller account of that name.")
-    return wait_of(_installation(row), found)
+    return record(AccountRecord, row)
+
+
+async def _wait(session: AsyncSession, row: InstallationRow, account: str) -> Wait | None:
+    return wait_of(_installation(row), await _account(session, account))
 
 
 def _finished(row: InstallationRow, last: AuditEvent) -> AuditEvent:
