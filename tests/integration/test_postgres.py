@@ -60,9 +60,12 @@ async def test_an_order_is_sold_once_and_recorded_on_postgresql(machine: Machine
     assert list(machine.home.rglob("inventory.db")) == []
 
 
-async def test_an_order_outlives_a_database_that_crashes(machine: Machine) -> None:
+async def test_a_sale_outlives_a_database_that_crashes_before_it_is_noted(machine: Machine) -> None:
+    """The seller has sold, its answer is on the way, and there is nowhere to write it down."""
     house = machine.house
+    await house.fault("answer_delay", endpoint="order/neworder", seconds=5, times=1)
     started = await house.order("www.crash-of-postgres.test")
+    await until_true(lambda: _sold(house, started))
     await machine.server.kill()
     await until_true(lambda: _waits_for_the_inventory(house, started))
     await machine.server.start()
@@ -70,6 +73,13 @@ async def test_an_order_outlives_a_database_that_crashes(machine: Machine) -> No
     await house.issued(started)
     assert house.sales(started) == 1
     assert (await house.record(started)).state == "issued"
+    story = await house.story(started.order_id)
+    assert "purchase.placed" not in story  # the answer was lost …
+    assert story.index("purchase.sending") < story.index("purchase.adopted")  # … and the sale found by its reference
+
+
+async def _sold(house: House, started: StartedOrder) -> bool:
+    return house.sales(started) == 1
 
 
 async def _waits_for_the_inventory(house: House, started: StartedOrder) -> bool:
