@@ -4,11 +4,12 @@ import base64
 import json
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -39,8 +40,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "HEX": lambda it: it.encode().hex().upper(),
     "hex with colons": lambda it: it.encode().hex(":"),
     **{
-        f"base64{' for URLs' * url} at {before}, lines of {width}": (
-            lambda it, before=before, url=url, width=width: told_in_base64(it, before=before, url=url, width=width)
+        f"base64{' for URLs' * url} at {before}, lines of {width}": partial(
+            told_in_base64, before=before, url=url, width=width
         )
         for before in range(3)
         for url in (False, True)
@@ -85,7 +86,7 @@ def test_bytes_are_found_in_base64_wherever_they_stand(value: bytes, before: int
         assert scanner.scan("heap", heap.encode())
 
 
-KEYS = {
+KEYS: dict[str, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey] = {
     "ecdsa 256": ec.generate_private_key(ec.SECP256R1()),
     "ecdsa 384": ec.generate_private_key(ec.SECP384R1()),
     "rsa": rsa.generate_private_key(65537, 2048),
@@ -123,8 +124,6 @@ def test_a_private_key_that_was_cut_is_found() -> None:
 def test_public_parts_and_other_keys_are_no_secrets(name: str) -> None:
     key = KEYS[name]
     scanner = Scanner(private_key_canaries("key", key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())))
-    from cryptography.hazmat.primitives.serialization import PublicFormat
-
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     assert scanner.scan("heap", public) == []
     others = [it for other, it in KEYS.items() if other != name]
