@@ -287,6 +287,20 @@ async def test_a_sale_of_a_reserved_order_calls_somebody_only_when_no_run_is_the
     assert await alerts(desk) == ([("orphan-sale", sold.seller_order_id)] if hands == "none" else [])
 
 
+async def test_the_inventory_is_read_after_the_list(blank_desk: Desk, runs: FakeRuns) -> None:
+    """An order is written down before it is bought: one that begins while the list is read is no orphan."""
+
+    class Busy(ListingShop):
+        async def list_orders(self, *, since: datetime, page: int = 1) -> tuple[SellerOrder, ...]:
+            await blank_desk.inventory.open_order(blank_desk.wanted, NOW)
+            return await super().list_orders(since=since, page=page)
+
+    blank_desk.shop = Busy(blank_desk.clock)
+    blank_desk.shop.sell(blank_desk.wanted.order_id, "positivessl", "www.example.test")
+    found = await compared(blank_desk, runs)
+    assert (found.ours, await alerts(blank_desk)) == (1, [])
+
+
 # nothing follows from a look that failed
 
 
