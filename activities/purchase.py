@@ -162,9 +162,7 @@ class Purchase(PurchaseActivities):
             await seller.validate(placement)
         except Refused as error:
             return await self._definitely_refused(act, error)
-        info = activity.info()
-        sender = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
-        act = await self._sending.begin(act, given.run.account, "purchase", looked_at=looked_at, sender=sender)
+        act = await self._sending.begin(act, given.run.account, "purchase", looked_at=looked_at)
         assert act.send_deadline is not None
         gate = _WatchedGate(self._clock.send_gate(act.send_deadline))
         try:

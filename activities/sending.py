@@ -7,6 +7,8 @@ had come is kept outside of it before each request, so that a copy put back late
 import asyncio
 from datetime import datetime, timedelta
 
+from temporalio import activity
+
 from activities.act_changes import ActChanges
 from activities.ports import Clock, Inventory, Watermarks
 from domain import ids, purchase
@@ -103,9 +105,7 @@ class Sending:
         self._acts = ActChanges(inventory, clock)
         self._doubts = Doubts(inventory, watermarks, clock)
 
-    async def begin(
-        self, act: ActRecord, account: str, noun: str, *, looked_at: datetime, sender: str = ""
-    ) -> ActRecord:
+    async def begin(self, act: ActRecord, account: str, noun: str, *, looked_at: datetime) -> ActRecord:
         """Commit ``sending``, with a deadline until which the request may leave, and keep outside that this was done.
 
         Args:
@@ -113,7 +113,6 @@ class Sending:
             account: whose list must have been compared.
             noun: first word of the audit rows, ``purchase``.
             looked_at: when the seller was asked whether the act was done already.
-            sender: the attempt that holds the fence from now on.
 
         Returns:
             The act; its request may leave now. It is ``reserved`` again when this raises, unless another attempt has it.
@@ -131,6 +130,8 @@ class Sending:
                 retry_after=_LOOK_SOON,
             )
         deadline = await self._clock.now() + timedelta(seconds=purchase.SEND_SECONDS)
+        info = activity.info()
+        sender = f"{info.workflow_run_id}/{info.activity_id}/{info.attempt}"
         act = await self._acts.change(act, ActState.SENDING, f"{noun}.sending", send_deadline=deadline, sender=sender)
         try:
             await self._require_certainty(account)
@@ -158,9 +159,11 @@ class Sending:
         await require_compared(self._inventory, account)
 
     async def _require_commit(self, act: ActRecord) -> None:
-        """Look once more for what was committed: the file may have been exchanged meanwhile."""
-        found = await self._inventory.act(act.act_id)
-        if found is None or found.state is not ActState.SENDING:
+        """Look once more for what was committed, fence and sender included.
+
+        The file may have been exchanged meanwhile, and in the older one another attempt may have committed the same.
+        """
+        if await self._inventory.act(act.act_id) != act:
             raise NotYet(
                 "purchase-overtaken",
                 "the inventory does not hold what was just committed; looked again",
