@@ -41,8 +41,9 @@ class Doubts:
             keep: write the new standing outside, too; not while another installation's is there.
         """
         now = await self._clock.now()
+        occasion = f"{reason.kind}/{standing.newest}/{now.isoformat()}"
         event = AuditEvent(
-            event_id=ids.event_id(standing.installation_id, "reconcile.entered", f"{reason.kind}/{now.isoformat()}"),
+            event_id=ids.event_id(standing.installation_id, "reconcile.entered", occasion),
             kind="reconcile.entered",
             subject=standing.installation_id,
             at=now,

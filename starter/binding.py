@@ -103,7 +103,9 @@ def _require_place(bound: Installation, namespace: str, cluster: str, *, may_reb
 async def _rebind(adapters: Adapters, bound: Installation, cluster: str, person: Person | None) -> None:
     now = await adapters.clock.now()
     event = AuditEvent(
-        event_id=ids.event_id(bound.installation_id, "installation.rebound", now.isoformat()),
+        event_id=ids.event_id(
+            bound.installation_id, "installation.rebound", f"{bound.audit_sequence}/{now.isoformat()}"
+        ),
         kind="installation.rebound",
         subject=bound.installation_id,
         at=now,
