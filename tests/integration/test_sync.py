@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +11,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from temporalio.client import Client
 
 from activities.adapters.build import adapter_settings, open_adapters
 from domain import ids
 from domain.inventory import AlertRecord
 from domain.seller import Placement, SellerOrder
 from starter.client import StartedOrder
-from starter.schedules import SYNC_SCHEDULE
-from starter.stack import ACCOUNT
+from starter.schedules import SYNC_SCHEDULE, missing_schedules
+from starter.stack import ACCOUNT, NAMESPACE, Stack, StackOptions
 from tests.integration.support import House, open_house, until_true
 from workflows.messages import SyncResult
 
@@ -231,3 +233,12 @@ async def test_a_look_by_hand_tells_what_it_found(house: House) -> None:
     assert (row["id"], row["accounts_compared"], row["alerts_raised"]) == ("sync-by-hand", [ACCOUNT], 0)
     again = await house.cli("order", "sync", "--wait", "--request-id", "by-hand", "-o", "json")
     assert again.json["data"]["run_id"] == row["run_id"]
+
+
+async def test_a_machine_of_ones_own_has_the_schedule_and_keeps_its_pause(tmp_path: Path) -> None:
+    wanted = StackOptions(home=tmp_path, ui_port=None, with_worker=False)
+    for missing in ((), ("evercert-sync is paused",)):
+        async with Stack(wanted, print) as stack:
+            client = await Client.connect(stack.server.address, namespace=NAMESPACE)
+            assert await missing_schedules(client) == missing
+            await client.get_schedule_handle(SYNC_SCHEDULE).pause(note="for the test")
