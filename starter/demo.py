@@ -63,7 +63,7 @@ async def run_demo(options: DemoOptions, say: Say) -> int:
     say(
         "Evercert demo: a paid certificate order as a durable workflow, on this machine alone. Nothing is bought for real."
     )
-    wanted = StackOptions(home=home, ui_port=options.ui_port, worker_module=options.worker_module)
+    wanted = StackOptions(home=home, ui_port=options.ui_port, worker_module=options.worker_module, with_schedules=True)
     try:
         async with AsyncExitStack() as open_:
             stack = await open_.enter_async_context(Stack(wanted, say))

@@ -27,6 +27,7 @@ async def run_dev(options: DevOptions, say: Callable[[str], None]) -> int:
         temporal_port=options.temporal_port,
         sandbox_port=options.sandbox_port,
         dns_port=options.dns_port,
+        with_schedules=True,
     )
     async with Stack(wanted, say) as stack:
         say(f"Temporal Web UI  {stack.server.ui_url}/namespaces/{NAMESPACE}/workflows")

@@ -57,7 +57,7 @@ class StackOptions:
         temporal_port, sandbox_port, dns_port: 0 picks a free one.
         ca_poll_seconds: how often the sandbox's CA looks for proof.
         with_worker: start a worker process too.
-        with_schedules: let Temporal start by itself what it should from time to time; a test starts it by hand.
+        with_schedules: let Temporal start by itself what it should from time to time; tests and proofs start it by hand.
         worker_module: what is run as the worker; a test puts a damaged one here.
         namespace: of Temporal; several stacks may share one server, each in a namespace of its own.
         server: a running server to share, which somebody else stops; None starts one in ``home``.
@@ -72,7 +72,7 @@ class StackOptions:
     dns_port: int = 0
     ca_poll_seconds: float = 1.0
     with_worker: bool = True
-    with_schedules: bool = True
+    with_schedules: bool = False
     worker_module: str = "starter.cli"
     namespace: str = NAMESPACE
     server: DevServer | None = None

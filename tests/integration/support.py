@@ -221,7 +221,6 @@ async def open_house(
         ui_port=None,
         ca_poll_seconds=0.2,
         with_worker=with_worker,
-        with_schedules=False,  # a test starts by hand what a clock on the wall would start in the middle of another
         visibility_minutes=visibility_minutes,
         inventory_url=inventory_url,
     )

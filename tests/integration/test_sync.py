@@ -236,7 +236,7 @@ async def test_a_look_by_hand_tells_what_it_found(house: House) -> None:
 
 
 async def test_a_machine_of_ones_own_has_the_schedule_and_keeps_its_pause(tmp_path: Path) -> None:
-    wanted = StackOptions(home=tmp_path, ui_port=None, with_worker=False)
+    wanted = StackOptions(home=tmp_path, ui_port=None, with_worker=False, with_schedules=True)
     for missing in ((), ("evercert-sync is paused",)):
         async with Stack(wanted, print) as stack:
             client = await Client.connect(stack.server.address, namespace=NAMESPACE)
