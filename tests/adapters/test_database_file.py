@@ -104,6 +104,43 @@ async def test_a_file_replaced_beside_the_old_log_is_not_opened(url: str, path: 
     assert path.read_bytes() == before, "nor does closing write the old log into it"
 
 
+async def test_a_file_that_was_moved_away_and_back_is_used_again(url: str, path: Path, tmp_path: Path) -> None:
+    """As when its disk was gone for a while: the log that comes back with it is its own."""
+    async with await open_inventory(url) as inventory:
+        await grow(inventory, range(3))
+        away = tmp_path / "away"
+        away.mkdir()
+        parts = [part for side in ("", "-wal", "-shm") if (part := Path(f"{path}{side}")).exists()]
+        assert len(parts) == 3
+        for part in parts:
+            part.rename(away / part.name)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="inventory-unavailable"):
+                await newest(inventory)
+        for part in parts:
+            (away / part.name).rename(part)
+        before = await newest(inventory)
+        await grow(inventory, range(500, 503))
+        assert await newest(inventory) == before + 3
+
+
+@pytest.mark.parametrize("part", ["", "-wal", "-shm", "folder"])
+async def test_a_file_that_may_only_be_read_is_not_opened_and_is_when_it_may_be_written(
+    url: str, path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would open it without a word, and the process could not write for as long as it keeps a connection."""
+    refused = path.parent if part == "folder" else Path(f"{path}{part}")
+    async with await open_inventory(url) as other:  # whose files stay beside it
+        await grow(other, range(1))
+        with monkeypatch.context() as readonly:
+            # Asked of the system; root may write everything.
+            readonly.setattr("os.access", lambda it, _mode: it != refused)
+            with pytest.raises(Unavailable, match="read-only for this user"):
+                await open_inventory(url)
+        async with await open_inventory(url) as inventory:
+            await grow(inventory, range(1, 2))
+
+
 async def test_a_copy_laid_over_a_file_in_use_shows_in_the_file_alone(url: str, path: Path, copy: Path) -> None:
     """The same inode: no look at the name tells it, and the log still makes it look current, or damaged."""
     async with await open_inventory(url) as inventory:

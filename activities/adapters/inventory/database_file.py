@@ -6,6 +6,7 @@ the file (``cp``) cannot be told by that; ``file_sequence`` does.
 """
 
 import asyncio
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -48,9 +49,11 @@ def watch_file(engine: AsyncEngine, path: Path) -> None:
 
     def before_connect(_dialect: object, entry: _PoolEntry, _args: object, _named: object) -> None:
         there = _identity(path)
-        if opened and there != opened[-1] and _has_log(path):
-            raise _replaced()
-        opened[:] = [there]
+        if there is not None:  # one that is gone for a while may come back, and is then the one that it was
+            if opened and there != opened[-1] and _has_log(path):
+                raise _replaced()
+            _require_writable(path)
+            opened[:] = [there]
         entry.info[_FILE] = there
 
     def at_checkout(_connection: object, entry: _PoolEntry, _proxy: object) -> None:
@@ -60,6 +63,18 @@ def watch_file(engine: AsyncEngine, path: Path) -> None:
 
     event.listen(engine.sync_engine, "do_connect", before_connect)
     event.listen(engine.sync_engine, "checkout", at_checkout)
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a file that may only be read: SQLite would open it, and all of this process's connections would stay so."""
+    # The folder too: SQLite makes its side files there.
+    parts = [path.parent, *(part for side in ("", "-wal", "-shm") if (part := Path(f"{path}{side}")).exists())]
+    if not all(os.access(part, os.W_OK) for part in parts):
+        raise Unavailable(
+            "inventory-unavailable",
+            "The inventory database is read-only for this user.",
+            next_step="give this user the right to write its file, the files beside it and their folder",
+        )
 
 
 def _identity(path: Path) -> _Identity:
