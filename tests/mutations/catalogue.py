@@ -80,16 +80,20 @@ _SEND_BEFORE_COMMIT = Mutation(
     (
         Change(
             "activities/purchase.py",
-            '        act = await self._sending.begin(act, given.run.account, "purchase", sender=sender)\n'
+            "        act = await self._sending.begin(",
+            "        begin = lambda: self._sending.begin(",
+        ),
+        Change(
+            "activities/purchase.py",
             "        assert act.send_deadline is not None\n"
-            "        gate = _WatchedGate(self._clock.send_gate(act.send_deadline))\n"
-            "        try:\n"
-            "            found = await seller.place(placement, gate)\n",
+            "        gate = _WatchedGate(self._clock.send_gate(act.send_deadline))\n",
             "        deadline = await self._clock.now() + timedelta(seconds=purchase.SEND_SECONDS)\n"
-            "        gate = _WatchedGate(self._clock.send_gate(deadline))\n"
-            "        try:\n"
-            "            found = await seller.place(placement, gate)\n"
-            '            act = await self._sending.begin(act, given.run.account, "purchase", sender=sender)\n',
+            "        gate = _WatchedGate(self._clock.send_gate(deadline))\n",
+        ),
+        Change(
+            "activities/purchase.py",
+            "            found = await seller.place(placement, gate)\n",
+            "            found = await seller.place(placement, gate)\n            act = await begin()\n",
         ),
     ),
     (

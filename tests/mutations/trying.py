@@ -108,9 +108,10 @@ def _last_words(told: "subprocess.CompletedProcess[str]") -> str:
 def table(found: Iterable[tuple[Mutation, Outcome]]) -> Iterator[str]:
     """Lines for people: each mutation, the tests that caught it, and by which line."""
     for mutation, outcome in found:
-        yield f"{'caught  ' if outcome.catches else 'SURVIVED'}  {mutation.name}: {mutation.says}"
+        word = "caught" if outcome.catches else "NO PROOF" if outcome.broken else "SURVIVED"
+        yield f"{word:8}  {mutation.name}: {mutation.says}"
         for catch in outcome.catches:
             yield f"            {catch.test}"
             yield f"              {catch.place}: {catch.line}"
         for broken in outcome.broken:
-            yield f"            no proof: {broken}"
+            yield f"            {broken}"
