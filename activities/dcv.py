@@ -7,7 +7,7 @@ from temporalio import activity
 from activities.interface import DcvActivities
 from activities.issuance import view_of
 from activities.messages import ProofToPublish, PublishInput, SellerRef
-from activities.order_view import OrderView
+from activities.order_view import OrderView, overtaken
 from activities.ports import Clock, DnsPublishers, DnsResolver, Inventory, Sellers, ServerView
 from activities.seller_calls import SellerCalls
 from domain import cadence, dcv
@@ -57,14 +57,26 @@ class Dcv(DcvActivities):
     async def publish_proof(self, given: PublishInput) -> None:
         """Publish every record, then look where the CA will look; ends when all authoritative servers show all of them.
 
-        Twice: a record that stands there already is success, other values on the name survive.
+        Twice: a record that stands there already is success, other values on the name survive. A try that slept while
+        the proof was withdrawn takes away again what it has published.
         """
+        known = {_identity(row): row.withdrawn_at for row in await self._inventory.proof(given.run.order_id)}
+        # Only now: whoever withdrew before the look above, and began after this try, has overtaken it.
         await self._view.enter(given.run, OrderState.PUBLISHING_PROOF)
         _refuse_out_of_scope(given.records, given.names)
         publisher = await self._publishers.open(given.dns_account)
         for record in given.records:
             await publisher.publish(record)
-            await self._inventory.mark_proof(given.run.order_id, record, published=True, now=await self._clock.now())
+            is_wanted = await self._inventory.mark_proof(
+                given.run.order_id,
+                record,
+                published=True,
+                now=await self._clock.now(),
+                withdrawn_before=known.get(_identity(record)),
+            )
+            if not is_wanted:
+                await publisher.withdraw(record)
+                raise overtaken()
         missing: list[ServerView] = []
         seen = 0
         for record in given.records:
@@ -96,6 +108,10 @@ class Dcv(DcvActivities):
 
     async def _waited(self) -> timedelta:
         return max(await self._clock.now() - activity.info().scheduled_time, timedelta())
+
+
+def _identity(record: ProofRecord) -> tuple[str, str, str]:
+    return record.owner, record.record_type, record.value
 
 
 def _refuse_out_of_scope(records: tuple[ProofRecord, ...], names: tuple[str, ...]) -> None:

@@ -2,13 +2,17 @@
 
 from datetime import datetime, timedelta
 
+from temporalio import activity
+
 from activities.messages import RunRef, StateNote
 from activities.ports import Clock, Inventory
 from domain import ids
-from domain.errors import Refused
+from domain.errors import NotYet, Refused
 from domain.inventory import AuditEvent, Look, OrderChange
 from domain.order import STATES, OrderState
 from domain.seller import Money, SellerOrder
+
+_AGAIN = timedelta(seconds=2)
 
 
 class OrderView:
@@ -23,6 +27,7 @@ class OrderView:
 
         Raises:
             Refused: ``not-owner``: another run has taken the order over; nothing may be called outside any more.
+            NotYet: ``try-overtaken``: this try was taken for dead, and the order has gone on without it.
         """
         await self.require_ownership(run)
         change = OrderChange(
@@ -31,8 +36,11 @@ class OrderView:
             detail="",
             error_code="",
             until=until,
+            as_of=activity.info().current_attempt_scheduled_time,
         )
-        await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
+        shown = await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
+        if shown.as_of != change.as_of:
+            raise overtaken()
 
     async def require_ownership(self, run: RunRef) -> None:
         """Stop a run that was taken over before it does anything. Raises ``Refused('not-owner')``."""
@@ -75,6 +83,8 @@ class OrderView:
             error_code=note.code,
             until=note.until,
             clear_until=note.until is None,
+            # Not that of this try: what the order has shown since is newer, however often the note is tried.
+            as_of=activity.info().scheduled_time,
         )
         await self._inventory.change_order(note.run.order_id, change, event, now)
 
@@ -83,6 +93,13 @@ class OrderView:
         now = await self._clock.now()
         next_at = None if next_in is None else now + next_in
         await self._inventory.write_look(run.order_id, Look(looked_at=now, next_at=next_at, outcome=outcome[:500]))
+
+
+def overtaken() -> NotYet:
+    """Return the error of a try that others have gone on without; one that is alive is tried again at once."""
+    return NotYet(
+        "try-overtaken", "this step was begun anew while its worker slept; this try stops", retry_after=_AGAIN
+    )
 
 
 def _facts(note: StateNote) -> dict[str, str]:

@@ -610,7 +610,8 @@ class Inventory(Protocol):
     ) -> OrderRecord:
         """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
 
-        Repeating gives the same. Raises ``InvariantBroken('order-missing')``.
+        Repeating gives the same. A change that is older than the last one (``as_of``) writes its audit row and nothing
+        else; the record that is returned tells. Raises ``InvariantBroken('order-missing')``.
         """
         ...
 
@@ -709,8 +710,20 @@ class Inventory(Protocol):
         """Return the proof records of an order."""
         ...
 
-    async def mark_proof(self, order_id: str, record: ProofRecord, *, published: bool, now: datetime) -> None:
-        """Remember that a record was published (True) or withdrawn (False)."""
+    async def mark_proof(
+        self,
+        order_id: str,
+        record: ProofRecord,
+        *,
+        published: bool,
+        now: datetime,
+        withdrawn_before: datetime | None = None,
+    ) -> bool:
+        """Remember that a record was published (True) or withdrawn (False).
+
+        Returns False, and changes nothing, where a published record was withdrawn at another instant than
+        ``withdrawn_before``: somebody withdrew it while it was published.
+        """
         ...
 
     # certificates

@@ -230,6 +230,13 @@ CODES: dict[str, CodeFacts] = {
         retryable=True,
         spent=Spent.UNKNOWN,
     ),
+    "try-overtaken": CodeFacts(
+        "the worker slept in the middle of a step, and the step was begun anew without it",
+        "nothing; it goes on by itself",
+        Exit.OUTSIDE,
+        retryable=True,
+        spent=Spent.UNKNOWN,
+    ),
     "purchase-overtaken": CodeFacts(
         "another attempt of the same purchase went ahead",
         "nothing; it is looked at again by itself",

@@ -208,6 +208,7 @@ class OrderRecord(NewOrder):
     looked_at: datetime | None = None
     next_look_at: datetime | None = None
     look: str = ""
+    as_of: datetime | None = None
     created_at: datetime
     updated_at: datetime
 
@@ -225,6 +226,9 @@ class OrderChange(Message):
     status_text: str | None = None
     charged: Money | None = None
     term_ends_at: datetime | None = None
+    as_of: datetime | None = None
+    """When Temporal scheduled what writes this. A change that is older than the last one changes nothing: it comes from a
+    try that was taken for dead, or from a note that others have overtaken."""
 
 
 class Look(Message):

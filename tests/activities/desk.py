@@ -41,7 +41,8 @@ Activity = Callable[[Given], Awaitable[Result]]
 async def run(fn: Activity[Given, Result], given: Given, **info: Any) -> Result:
     """Run an activity once, as an attempt that Temporal started; ``info`` changes what it is told about itself."""
     env = ActivityEnvironment()
-    env.info = dataclasses.replace(ActivityEnvironment.default_info(), scheduled_time=NOW, **info)
+    told = {"scheduled_time": NOW, "current_attempt_scheduled_time": NOW, **info}
+    env.info = dataclasses.replace(ActivityEnvironment.default_info(), **told)
     result: Result = await env.run(fn, given)
     return result
 

@@ -1,5 +1,7 @@
 """Proof of control: read, published, withdrawn; twice each, and never what does not belong to the order."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -173,3 +175,43 @@ async def test_what_was_saved_but_perhaps_not_published_is_withdrawn_too(bought:
 async def test_a_withdrawal_shows_its_state(bought: Desk) -> None:
     await run(proofs(bought, Zone()).withdraw_proof, publishing(bought))
     assert (await bought.order()).state == OrderState.WITHDRAWING_PROOF
+
+
+async def test_a_try_that_slept_before_it_began_publishes_nothing(bought: Desk) -> None:
+    zone = Zone()
+    work = proofs(bought, zone)
+    later = NOW + timedelta(seconds=12)
+    await run(work.publish_proof, publishing(bought), attempt=2, current_attempt_scheduled_time=later)
+    await run(work.withdraw_proof, publishing(bought), current_attempt_scheduled_time=later + timedelta(seconds=5))
+    shown = await bought.order()
+    zone.writes.clear()
+    for _ in range(2):
+        error = await refused(run(work.publish_proof, publishing(bought)))
+        assert (type(error), error.code) == (NotYet, "try-overtaken")
+    assert (zone.records, zone.writes, await bought.order()) == (set(), [], shown)
+
+
+async def test_a_try_that_slept_while_the_proof_was_withdrawn_takes_away_what_it_published(bought: Desk) -> None:
+    zone = SleepyZone()
+    work = proofs(bought, zone)
+    await run(work.publish_proof, publishing(bought))  # the try that was begun anew
+    zone.meanwhile = lambda: run(work.withdraw_proof, publishing(bought))
+    error = await refused(run(work.publish_proof, publishing(bought)))
+    assert (type(error), error.code) == (NotYet, "try-overtaken")
+    assert zone.records == set()
+    assert all(row.withdrawn_at is not None for row in await stored(bought))
+    await run(work.publish_proof, publishing(bought), attempt=2)  # one that is wanted, after a reset, say
+    assert zone.records == {STANDING}
+
+
+@dataclass
+class SleepyZone(Zone):
+    """A zone where something happens between the wish to publish and the record."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def publish(self, record: ProofRecord) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        await super().publish(record)

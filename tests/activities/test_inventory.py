@@ -92,3 +92,12 @@ async def test_a_note_of_a_former_owner_is_ignored(desk: Desk) -> None:
 async def test_a_note_about_an_order_that_was_never_opened_is_ignored(blank_desk: Desk) -> None:
     await twice(writer(blank_desk).note_state, note(blank_desk, state=OrderState.REJECTED.value))
     assert await blank_desk.inventory.audit(subject=blank_desk.wanted.order_id) == ()
+
+
+async def test_a_note_that_comes_late_is_in_the_trail_and_does_not_show_what_was(desk: Desk) -> None:
+    await run(writer(desk).note_state, note(desk, state="issued", waiting_for="nobody", occasion="2"))
+    before = await desk.order()
+    await run(writer(desk).note_state, note(desk), scheduled_time=NOW - timedelta(seconds=11))
+    assert await desk.order() == before
+    assert before.state == "issued"
+    assert len(await desk.trail("order.needs-person")) == 1

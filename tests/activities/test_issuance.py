@@ -72,7 +72,13 @@ class Poll:
 
 
 def _info(env: ActivityEnvironment, *, attempt: int, details: list[Any]) -> Any:
-    return dataclasses.replace(env.info, attempt=attempt, heartbeat_details=details, scheduled_time=NOW)
+    return dataclasses.replace(
+        env.info,
+        attempt=attempt,
+        heartbeat_details=details,
+        scheduled_time=NOW,
+        current_attempt_scheduled_time=NOW,
+    )
 
 
 async def test_twice_await_issuance(bought: Desk) -> None:

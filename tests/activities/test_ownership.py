@@ -30,7 +30,7 @@ from activities.refund import Refund
 from activities.rulings import Rulings
 from domain import ids, policy
 from domain.errors import NotYet, Refused
-from domain.inventory import ActState
+from domain.inventory import ActState, OrderChange
 from domain.order import OrderState
 from domain.request import DcvChoice, OrderRequest
 from tests.activities.desk import Desk, at_once, refused, run, twice
@@ -148,8 +148,8 @@ async def test_only_the_same_request_takes_an_open_order(lost_desk: Desk, runs: 
     assert (await refused(run(work.take_over, other, attempt=2))).code == "resume-differs"
     nowhere = given.model_copy(update={"run": given.run.model_copy(update={"order_id": "EC-X"})})
     assert (await refused(run(work.take_over, nowhere, attempt=2))).code == "not-found"
-    ended = InventoryWriter(lost_desk.inventory, lost_desk.clock)
-    await ended._view.enter(lost_desk.run, OrderState.CANCELLED)
+    ended = OrderChange(state=OrderState.CANCELLED.value)
+    await lost_desk.inventory.change_order(lost_desk.wanted.order_id, ended, None, NOW)
     assert (await refused(run(work.take_over, given, attempt=2))).code == "order-ended"
     assert runs.asked == 0
 

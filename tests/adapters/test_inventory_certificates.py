@@ -71,7 +71,9 @@ async def test_proof_is_remembered_with_what_became_of_it(inventory: SqlInventor
     for minute in (3, 4):
         await inventory.mark_proof(ORDER.order_id, RECORD, published=False, now=at(minute))
     assert (await inventory.proof(ORDER.order_id))[0].withdrawn_at == at(3)
-    await inventory.mark_proof(ORDER.order_id, RECORD, published=True, now=at(5))
+    assert not await inventory.mark_proof(ORDER.order_id, RECORD, published=True, now=at(5))  # withdrawn meanwhile
+    assert (await inventory.proof(ORDER.order_id))[0].withdrawn_at == at(3)
+    assert await inventory.mark_proof(ORDER.order_id, RECORD, published=True, now=at(5), withdrawn_before=at(3))
     assert (await inventory.proof(ORDER.order_id))[0].published_at == at(5)
     assert (await inventory.proof(ORDER.order_id))[0].withdrawn_at is None
 

@@ -187,3 +187,19 @@ async def test_changes_at_the_same_time_all_count(inventory: SqlInventory) -> No
     seen = await inventory.order(one.order_id)
     assert seen is not None
     assert (seen.state, seen.detail, seen.status_text) == ("purchasing", "x", "y")
+
+
+async def test_a_change_that_others_have_overtaken_writes_its_audit_row_and_nothing_else(
+    inventory: SqlInventory,
+) -> None:
+    wanted = order()
+    await inventory.open_order(wanted, NOW)
+    newer = OrderChange(state="issued", as_of=at(2))
+    assert (await inventory.change_order(wanted.order_id, newer, None, at(2))).as_of == at(2)
+    older = OrderChange(state="purchasing", detail="long ago", clear_until=True, as_of=at(1))
+    shown = await inventory.change_order(wanted.order_id, older, event(wanted.order_id, "order.purchasing"), at(3))
+    assert (shown.state, shown.detail, shown.as_of) == ("issued", "", at(2))
+    assert shown == await inventory.order(wanted.order_id)
+    assert "order.purchasing" in [row.kind for row in await inventory.audit(subject=wanted.order_id)]
+    for change in (OrderChange(state="checking", as_of=at(2)), OrderChange(state="checking")):
+        assert (await inventory.change_order(wanted.order_id, change, None, at(4))).state == "checking"

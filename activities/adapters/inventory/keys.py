@@ -65,17 +65,32 @@ class ProofQueries(Queries):
         async with self._db.reading() as session:
             return tuple(record(StoredProof, row) for row in await session.scalars(query))
 
-    async def mark_proof(self, order_id: str, record: ProofRecord, *, published: bool, now: datetime) -> None:
-        """Remember that a record was published (True) or withdrawn (False); repeating keeps the first instant."""
+    async def mark_proof(
+        self,
+        order_id: str,
+        record: ProofRecord,
+        *,
+        published: bool,
+        now: datetime,
+        withdrawn_before: datetime | None = None,
+    ) -> bool:
+        """Remember that a record was published (True) or withdrawn (False); repeating keeps the first instant.
+
+        Returns False, and changes nothing, where a published record was withdrawn at another instant than
+        ``withdrawn_before``: somebody withdrew it while it was published.
+        """
         values = _proof_values(order_id, record)
         async with self._db.writing() as session:
             await insert_once(session, ProofRow, values, key=_PROOF_KEY)
             identity = (order_id, record.owner, record.record_type, record.value)
             row = await session.get_one(ProofRow, identity, with_for_update=True)
+            if published and row.withdrawn_at not in (None, withdrawn_before):
+                return False
             if published and (row.published_at is None or row.withdrawn_at is not None):
                 row.published_at, row.withdrawn_at = now, None
             elif not published and row.withdrawn_at is None:
                 row.withdrawn_at = now
+            return True
 
 
 def _proof_values(order_id: str, wanted: ProofRecord) -> dict[str, object]:

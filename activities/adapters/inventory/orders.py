@@ -60,8 +60,9 @@ class OrderQueries(Queries):
     ) -> OrderRecord:
         """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
 
-        Repeating gives the same. An order that ends gives its open fingerprint free, unless it is not known, or was
-        given up to learn, whether it was sold.
+        Repeating gives the same. A change that is older than the last one (``as_of``) writes its audit row and nothing
+        else; the record that is returned tells. An order that ends gives its open fingerprint free, unless it is not
+        known, or was given up to learn, whether it was sold.
 
         Raises:
             InvariantBroken: ``order-missing``.
@@ -176,6 +177,10 @@ def _requested(order: NewOrder, now: datetime) -> AuditEvent:
 
 def _apply(row: OrderRow, change: OrderChange, now: datetime) -> bool:
     """Write a change into a row; tell whether anything became different."""
+    if change.as_of is not None:
+        if row.as_of is not None and change.as_of < row.as_of:
+            return False
+        row.as_of = change.as_of
     wanted = {name: value for name in _PLAIN_CHANGES if (value := getattr(change, name)) is not None}
     if change.clear_until:
         wanted["until"] = None

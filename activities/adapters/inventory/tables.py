@@ -186,6 +186,7 @@ class OrderRow(Base):
     looked_at: Mapped[datetime | None]
     next_look_at: Mapped[datetime | None]
     look: Mapped[str]
+    as_of: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column()
