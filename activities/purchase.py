@@ -135,7 +135,7 @@ class Purchase(PurchaseActivities):
                 now=await self._clock.now(),
             )
         except EvercertError as error:
-            if error.code in ("duplicate-order", "request-id-reused", "request-id-taken"):
+            if error.code in ("duplicate-order", "already-issued", "request-id-reused", "request-id-taken"):
                 return PurchaseResult(
                     outcome=ActState.REJECTED.value,
                     code=error.code,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -24,6 +25,7 @@ from tests.adapters.inventory_support import (
     moved,
     order,
     reserved,
+    version,
 )
 
 
@@ -83,6 +85,30 @@ async def test_an_allowed_duplicate_is_reserved_beside_the_other(inventory: SqlI
     act = await inventory.reserve(second.order_id, fingerprint=None, owner="o", price=PRICE, body_hash="", now=NOW)
     assert act.state is ActState.RESERVED
     assert await inventory.open_orders_like(fingerprint(first)) == (first.order_id,)
+
+
+@pytest.mark.parametrize(("days", "is_covered"), [(31, True), (30, False)])
+async def test_what_an_equal_order_has_brought_meanwhile_is_not_reserved_again(
+    inventory: SqlInventory, days: int, is_covered: bool
+) -> None:
+    """Both were checked when neither was reserved; the first one has its certificate before the second comes so far."""
+    first, second = order(1), order(2)
+    act = await reserved(inventory, first)
+    await inventory.open_order(second, NOW)
+    await moved(inventory, act, ActState.PLACED)
+    await inventory.store_version(version(first, "A1"), NOW)
+    await inventory.make_current(first.order_id, "A1", event(first.order_id, "version.current"), NOW)
+    ended = OrderChange(state="issued", term_ends_at=NOW + timedelta(days=days))
+    await inventory.change_order(first.order_id, ended, None, NOW)
+    assert await inventory.open_orders_like(fingerprint(first)) == ()
+    if is_covered:
+        with pytest.raises(InvalidRequest, match=f"already-issued.*{first.order_id}"):
+            await reserved(inventory, second)
+        assert await inventory.act(second.order_id) is None
+        more = await inventory.reserve(second.order_id, fingerprint=None, owner="o", price=PRICE, body_hash="", now=NOW)
+        assert more.state is ActState.RESERVED  # a duplicate that is allowed
+    else:
+        assert (await reserved(inventory, second)).state is ActState.RESERVED
 
 
 async def test_a_request_id_belongs_to_its_request_for_ever(inventory: SqlInventory) -> None:

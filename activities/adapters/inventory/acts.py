@@ -6,13 +6,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.adapters.inventory.failures import RuleBroken
-from activities.adapters.inventory.orders import OrderQueries
+from activities.adapters.inventory.orders import UNSOLD_ENDS, OrderQueries
 from activities.adapters.inventory.records import act_record
 from activities.adapters.inventory.session import hits, locked_order, write_event
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest, InvariantBroken, Refused
 from domain.inventory import ActKind, ActRecord, ActState, AuditEvent
+from domain.policy import RENEWAL_LEAD
 from domain.seller import Money
 
 
@@ -27,8 +28,8 @@ class ActQueries(OrderQueries):
         Repeating by the same owner returns the act as it stands.
 
         Raises:
-            InvalidRequest: ``duplicate-order``, ``request-id-reused`` (the id came with another request) or
-                ``request-id-taken`` (with the same one); the sentence names the other order.
+            InvalidRequest: ``duplicate-order``, ``already-issued``, ``request-id-reused`` (the id came with another request)
+                or ``request-id-taken`` (with the same one); the sentence names the other order.
             Refused: ``act-in-progress``: another run owns the act.
             InvariantBroken: ``order-missing``.
         """
@@ -103,6 +104,7 @@ class ActQueries(OrderQueries):
             if existing is not None:
                 return own(existing, act.owner)
             await _refuse_taken_keys(session, order, fingerprint)
+            await _refuse_covered(session, order, fingerprint, act.changed_at)
             order.reserved_request_id = order.request_id or None
             order.open_fingerprint = fingerprint
             order.fingerprint = fingerprint or order.fingerprint
@@ -136,6 +138,25 @@ async def _refuse_taken_keys(session: AsyncSession, order: OrderRow, fingerprint
         equal = others.where(OrderRow.open_fingerprint == fingerprint)
         if (holder := await session.scalar(equal)) is not None:
             raise _duplicate(holder)
+
+
+async def _refuse_covered(session: AsyncSession, order: OrderRow, fingerprint: str | None, now: datetime) -> None:
+    """Refuse to buy what an equal order has brought since this one was checked: its open key is free again by now."""
+    if fingerprint is None:
+        return
+    covering = select(OrderRow).where(
+        OrderRow.order_id != order.order_id,
+        OrderRow.fingerprint == fingerprint,
+        OrderRow.certificate_id != "",
+        OrderRow.state.not_in(UNSOLD_ENDS),
+        OrderRow.term_ends_at > now + RENEWAL_LEAD,
+    )
+    if (holder := await session.scalar(covering.limit(1))) is not None:
+        raise InvalidRequest(
+            "already-issued",
+            f"Order {holder.order_id} covers this name, and its term ends {holder.term_ends_at:%Y-%m-%d}.",
+            next_step=f"evercert cert show {holder.certificate_id}; set allow_duplicate to buy another one",
+        )
 
 
 async def _lock_order_of(session: AsyncSession, act_id: str) -> None:

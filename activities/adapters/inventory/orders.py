@@ -21,7 +21,7 @@ from domain.errors import Ambiguous, EvercertError
 from domain.inventory import ActKind, ActState, AuditEvent, Look, NewOrder, OrderChange, OrderRecord
 from domain.order import STATES, OrderState
 
-_UNSOLD_ENDS = (OrderState.CANCELLED.value, OrderState.REJECTED.value, OrderState.EXPIRED.value)
+UNSOLD_ENDS = (OrderState.CANCELLED.value, OrderState.REJECTED.value, OrderState.EXPIRED.value)
 _MAYBE_SOLD = (ActState.SENDING.value, ActState.IN_DOUBT.value, ActState.ABANDONED.value)
 _PLAIN_CHANGES = ("state", "waiting_for", "detail", "error_code", "until", "status_text", "term_ends_at")
 
@@ -102,7 +102,7 @@ class OrderQueries(Queries):
     async def issued_orders_like(self, fingerprint: str) -> tuple[OrderRecord, ...]:
         """Return orders of an equal request whose certificate is recorded, newest first; ended ones left out."""
         query = select(OrderRow).where(
-            OrderRow.fingerprint == fingerprint, OrderRow.certificate_id != "", OrderRow.state.not_in(_UNSOLD_ENDS)
+            OrderRow.fingerprint == fingerprint, OrderRow.certificate_id != "", OrderRow.state.not_in(UNSOLD_ENDS)
         )
         return await self._listed(query, limit=50)
 
