@@ -27,6 +27,7 @@ from starter.logs import runtime
 from starter.plugin import evercert_plugin
 from starter.prove.boundaries import Strike
 from starter.prove.case import Database
+from starter.prove.postgres import PrivatePostgres
 from starter.prove.workers import WatchedWorker, WorkerHost
 from starter.server import DevServer
 from starter.stack import ACCOUNT, Stack, StackOptions
@@ -45,6 +46,7 @@ class LaneOptions:
         database, inventory_url: what its inventory is kept in; empty address: SQLite in ``home``.
         server: the Temporal server to share; None starts one of its own.
         visibility_minutes: how long a sale may take to show up.
+        postgres, database_name: where its inventory is, on PostgreSQL.
     """
 
     home: Path
@@ -53,6 +55,8 @@ class LaneOptions:
     inventory_url: str = ""
     server: DevServer | None = None
     visibility_minutes: int = 0
+    postgres: PrivatePostgres | None = None
+    database_name: str = ""
 
 
 class Lane:
@@ -79,6 +83,7 @@ class Lane:
         skew_seconds: float = 0.0,
         skew_after: Path | None = None,
         sure_after_seconds: float = 0.0,
+        obeys_permissions: bool = False,
     ) -> WatchedWorker:
         """Start a worker and wait until it polls, or strikes itself before that."""
         worker = await self._host.start(
@@ -88,6 +93,7 @@ class Lane:
             skew_seconds=skew_seconds,
             skew_after=skew_after,
             sure_after_seconds=sure_after_seconds,
+            obeys_permissions=obeys_permissions,
         )
         self._workers.append(worker)
         await worker.until_ready()

@@ -6,10 +6,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from domain.errors import EvercertError
 from starter.prove.case import Case, Database, Line
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import undisturbed
@@ -20,9 +19,6 @@ from starter.prove.trial import Trial
 from starter.prove.verdict import Facts, breaches
 from starter.prove.workers import HOST_MODULE, WorkerHost
 from starter.server import DevServer, find_binary
-
-_STUCK_SECONDS = 600.0
-"""A case that goes on for so long is a breach: a promise that is kept too late to be seen is not kept."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,7 @@ class ProveOptions:
         cases: only these, by name.
         databases: empty: SQLite, and PostgreSQL where it can be had.
         lanes: how many cases run side by side.
+        stuck_seconds: a case that goes on for so long is a breach: a promise kept too late to be seen is not kept.
         host_module: what is run to make workers; a test puts a damaged one here.
         home: folder that stays, with all logs; None: a temporary one.
     """
@@ -45,6 +42,7 @@ class ProveOptions:
     databases: tuple[Database, ...] = ()
     lanes: int = 8
     home: Path | None = None
+    stuck_seconds: float = 600.0
     host_module: str = HOST_MODULE
 
 
@@ -143,24 +141,28 @@ class Prover:
 
     @asynccontextmanager
     async def _lane(
-        self, database: Database, *, server: DevServer | None = None, visibility_minutes: int = 0
+        self,
+        database: Database,
+        *,
+        server: DevServer | None = None,
+        visibility_minutes: int = 0,
+        has_own_database_server: bool = False,
     ) -> AsyncIterator[Lane]:
         self._made += 1
         name = f"lane-{self._made}"
-        url = ""
-        if database is Database.POSTGRESQL:
-            assert self._postgres is not None
-            url = await self._postgres.new_database(name.replace("-", "_"))
         options = LaneOptions(
-            self._home / name,
-            name,
-            database=database,
-            inventory_url=url,
-            server=server,
-            visibility_minutes=visibility_minutes,
+            self._home / name, name, database=database, server=server, visibility_minutes=visibility_minutes
         )
-        async with open_lane(options, self._host, lambda _: None) as lane:
-            yield lane
+        async with AsyncExitStack() as open_:
+            if database is Database.POSTGRESQL:
+                postgres = self._postgres
+                if has_own_database_server:
+                    postgres = await open_.enter_async_context(private_postgres(self._home / name / "postgresql"))
+                assert postgres is not None
+                called = name.replace("-", "_")
+                url = await postgres.new_database(called)
+                options = replace(options, inventory_url=url, postgres=postgres, database_name=called)
+            yield await open_.enter_async_context(open_lane(options, self._host, lambda _: None))
 
     # the survey
 
@@ -204,36 +206,55 @@ class Prover:
 
     async def _run_case(self, lane: Lane, case: Case) -> None:
         disaster = DISASTERS[case.kind]
+        self._note_left_out(disaster.kind, disaster.left_out)
+        if why := disaster.unavailable(case):
+            self._note_left_out(f"{case.kind} on {case.database}", why)
+            self._count_one("left out", 0.0, case)
+            return
         listed = self._boundaries.get((case.database, case.line), ())
         known = [
             place for (database, _), here in self._boundaries.items() if database is case.database for place in here
         ]
-        shared = not disaster.is_private and disaster.visibility_minutes == lane.options.visibility_minutes
-        if shared:
-            outcome = await self._judge(Trial(lane, case, listed, known), disaster.run)
+        limit = disaster.limit_seconds
+        own_database = disaster.has_own_database_server and case.database is Database.POSTGRESQL
+        same_window = disaster.visibility_minutes == lane.options.visibility_minutes
+        if same_window and not disaster.is_private and not own_database:
+            outcome = await self._judge(Trial(lane, case, listed, known), disaster.run, limit)
         else:
-            server = None if disaster.is_private else self._server
-            minutes = disaster.visibility_minutes
-            async with self._lane(case.database, server=server, visibility_minutes=minutes) as own:
-                outcome = await self._judge(Trial(own, case, listed, known), disaster.run)
-        self._done += 1
-        self.proof.missing -= 1
-        word = "BROKEN" if outcome.breaches else "ok"
-        self._say(f"[{self._done:>4}/{self._count}] {word:<6} {outcome.seconds:5.1f} s  {case.name}")
+            async with self._lane(
+                case.database,
+                server=None if disaster.is_private else self._server,
+                visibility_minutes=disaster.visibility_minutes,
+                has_own_database_server=own_database,
+            ) as own:
+                outcome = await self._judge(Trial(own, case, listed, known), disaster.run, limit)
+        self._count_one("BROKEN" if outcome.breaches else "ok", outcome.seconds, case)
         for breach in outcome.breaches:
             self._say(f"              {breach}")
 
-    async def _judge(self, trial: Trial, run: Callable[[Trial], Awaitable[None]]) -> Outcome:
+    def _count_one(self, word: str, seconds: float, case: Case) -> None:
+        self._done += 1
+        self.proof.missing -= 1
+        self._say(f"[{self._done:>4}/{self._count}] {word:<6} {seconds:5.1f} s  {case.name}")
+
+    def _note_left_out(self, what: str, why: str) -> None:
+        if why and (told := f"{what}: {why}") not in self.proof.left_out:
+            self.proof.left_out.append(told)
+
+    async def _judge(
+        self, trial: Trial, run: Callable[[Trial], Awaitable[None]], limit_seconds: float | None = None
+    ) -> Outcome:
         """Run a case, look at both sides, and judge; whatever goes wrong in it is a breach and ends no other case."""
         began = time.monotonic()
+        limit = max(self._options.stuck_seconds, limit_seconds or 0)
         try:
-            async with asyncio.timeout(_STUCK_SECONDS):
+            async with asyncio.timeout(limit):
                 await run(trial)
         except TimeoutError:
-            trial.troubles.append("not over after ten minutes")
-        except (EvercertError, OSError, RuntimeError, AssertionError) as error:
+            trial.troubles.append(f"not over after {limit:g} seconds")
+        except Exception as error:  # noqa: BLE001 - a case that breaks in any way is a breach, and no other's business
             trial.troubles.append(f"{type(error).__name__}: {error}")
-        facts = await trial.facts()
+        facts = await _facts(trial)
         outcome = Outcome(trial.case, facts, breaches(facts), time.monotonic() - began)
         self.proof.outcomes.append(outcome)
         await trial.lane.clean_up(trial.started)
@@ -251,3 +272,11 @@ class Prover:
         async with asyncio.TaskGroup() as group:
             for lane in self._lanes:
                 group.create_task(work(lane))
+
+
+async def _facts(trial: Trial) -> Facts:
+    """Look at both sides; where one cannot be looked at any more, that is what the case came to."""
+    try:
+        return await trial.facts()
+    except Exception as error:  # noqa: BLE001 - as above
+        return Facts(troubles=(*trial.troubles, f"nothing can be looked at: {type(error).__name__}: {error}"))

@@ -20,6 +20,7 @@ from typing import Any
 
 from starter import logs
 from starter.prove.boundaries import Blow, Strike, Watch
+from starter.prove.privileges import obey_permissions
 from starter.prove.skew import skewed_clock
 from starter.settings import load_settings
 from worker import ALL_ROLES, run_worker
@@ -90,6 +91,8 @@ def _become_worker(wish: dict[str, Any], pipes: tuple[int, int]) -> None:
             os.dup2(source, target)
         os.environ.clear()
         os.environ.update(wish["env"])
+        if wish["obeys_permissions"]:
+            obey_permissions()
         logs.configure(form="json")
         code = asyncio.run(_work(wish))
     except BaseException as error:  # noqa: BLE001 - the last words of this process, whatever ended it

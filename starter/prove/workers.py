@@ -134,6 +134,7 @@ class WorkerHost:
         skew_seconds: float = 0.0,
         skew_after: Path | None = None,
         sure_after_seconds: float = 0.0,
+        obeys_permissions: bool = False,
     ) -> WatchedWorker:
         """Start a worker; it may strike itself before it polls.
 
@@ -144,6 +145,7 @@ class WorkerHost:
             skew_seconds: its clock is off by so much once the next file exists.
             skew_after: that file.
             sure_after_seconds: how long a run must have been lost before another takes its order over; 0: as ever.
+            obeys_permissions: one of root gives up the privilege to pass permissions of files.
         """
         self._number += 1
         name = f"worker-{self._number}"
@@ -160,6 +162,7 @@ class WorkerHost:
             "skew_seconds": skew_seconds,
             "skew_after": str(skew_after or folder / "never"),
             "sure_after_seconds": sure_after_seconds,
+            "obeys_permissions": obeys_permissions,
         }
         started = asyncio.get_running_loop().create_future()
         self._starting[self._number] = started

@@ -7,6 +7,7 @@ from starter.prove.disasters.freeze import freeze, freeze_late, sending
 from starter.prove.disasters.plan import Disaster, Places
 from starter.prove.disasters.race import commits, race
 from starter.prove.disasters.resets import EVERY, SINGLE, reset
+from starter.prove.disasters.servers import SERVERS
 from starter.prove.disasters.term import term
 from starter.prove.disasters.twins import twin_places, twins
 from starter.prove.kills import chains, kill
@@ -63,6 +64,7 @@ DISASTERS: dict[str, Disaster] = {
             places=Places.CHOSEN,
             choose=moments,
         ),
+        *SERVERS,
     )
 }
 """Every disaster by the kind that names its cases."""

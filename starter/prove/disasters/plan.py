@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from starter.prove.case import Database, Line
+from starter.prove.case import Case, Database, Line
 from starter.prove.trial import Trial
 
 
@@ -35,6 +35,10 @@ class Disaster:
         databases: those it makes sense on.
         is_private: needs a Temporal server, sandbox and inventory that no other case uses.
         visibility_minutes: how long a sale may take to show up for the account of the case.
+        has_own_database_server: needs a PostgreSQL that no other case uses.
+        unavailable: tells why a case cannot be run on this machine; empty when it can.
+        left_out: what of it no machine shows, in a sentence.
+        limit_seconds: a case that goes on for longer is a breach.
         goes_on: what its later workers pass is compared with the undisturbed runs of every line.
         short: how many of its cases belong to the short form.
     """
@@ -49,5 +53,9 @@ class Disaster:
     databases: tuple[Database, ...] = tuple(Database)
     is_private: bool = False
     visibility_minutes: int = 0
+    has_own_database_server: bool = False
+    unavailable: Callable[[Case], str] = lambda _: ""
+    left_out: str = ""
+    limit_seconds: float = 600.0
     goes_on: bool = False
     short: int = 1

@@ -1,0 +1,57 @@
+"""What is done to the database of a lane behind Evercert's back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starter.prove.lane import Lane
+from starter.prove.postgres import PrivatePostgres
+
+if TYPE_CHECKING:
+    from psycopg import AsyncCursor
+
+SIDES = ("", "-wal", "-shm")
+"""How the names of the files of a SQLite database end."""
+
+
+def file_of(lane: Lane) -> Path:
+    """Return the file of the lane's SQLite inventory."""
+    return Path(lane.stack.settings.inventory_url.partition(":///")[2])
+
+
+def files_of(lane: Lane) -> list[Path]:
+    """Return that file and those beside it that belong to it, as far as they are there."""
+    file = file_of(lane)
+    return [part for side in SIDES if (part := file.with_name(file.name + side)).exists()]
+
+
+def server_of(lane: Lane) -> PrivatePostgres:
+    """Return the PostgreSQL server of the lane."""
+    assert lane.options.postgres is not None
+    return lane.options.postgres
+
+
+@asynccontextmanager
+async def session_in(lane: Lane) -> AsyncIterator["AsyncCursor[Any]"]:
+    """Give a cursor of the owner in the lane's database; each statement is its own transaction."""
+    async with server_of(lane).session(lane.options.database_name) as cursor:
+        yield cursor
+
+
+async def set_readonly(lane: Lane, *, is_readonly: bool) -> None:
+    """Let new sessions of the lane's database be read-only, or writing again, and end those that are there."""
+    from psycopg import sql
+
+    what = "SET default_transaction_read_only = on" if is_readonly else "RESET default_transaction_read_only"
+    async with server_of(lane).session() as cursor:
+        await cursor.execute(sql.SQL(f"ALTER DATABASE {{}} {what}").format(sql.Identifier(lane.options.database_name)))
+    await end_sessions(lane)
+
+
+async def end_sessions(lane: Lane) -> None:
+    """End all sessions of the lane's database; its clients are not asked."""
+    async with server_of(lane).session() as cursor:
+        await cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (lane.options.database_name,)
+        )
