@@ -81,7 +81,7 @@ class Statement:
     """One sentence or two, and their proof.
 
     Attributes:
-        about: ``order``, ``purchase``, ``refund``, ``state``, ``run``, ``look`` or ``help``.
+        about: ``order``, ``purchase``, ``refund``, ``alert``, ``state``, ``run``, ``look`` or ``help``.
         text: what is said.
         steps: of the run's history.
         audit: rows of the audit.
@@ -103,7 +103,8 @@ class Statement:
 
 def statements(known: Known) -> tuple[Statement, ...]:
     """Return all that is to be said, in the order in which a person wants to hear it."""
-    every = (_what(known), _purchase(known), _refund(known), _state(known), _run(known), _look(known), _help(known))
+    sales = (_purchase(known), _refund(known), _alerts(known))
+    every = (_what(known), *sales, _state(known), _run(known), _look(known), _help(known))
     return tuple(it for it in every if it is not None)
 
 
@@ -188,6 +189,18 @@ def _refund(known: Known) -> Statement | None:
     for ruled in known.events("refund.ruled-refunded", "refund.ruled-not-refunded")[-1:]:
         text += f" {_said(ruled.by)} ruled {ruled.kind.removeprefix('refund.ruled-')}{_because(ruled)}."
     return Statement("refund", text, steps, rows)
+
+
+def _alerts(known: Known) -> Statement | None:
+    """Tell sales under this reference that a person has to settle, those of the audit that nobody has settled yet."""
+    settled = {it.facts.get("alert") for it in known.events("alert.settled")}
+    raised = tuple(it for it in known.events("alert.raised") if it.facts.get("alert") not in settled)
+    if not raised:
+        return None
+    sales = ", ".join(f"{it.facts.get('seller_order', '')} ({it.facts.get('code', '')})" for it in raised)
+    one = raised[0].facts.get("alert", "")
+    text = f"A person has to settle sales that the seller lists under this reference: {sales}; see evercert alert show {one}."
+    return Statement("alert", text, audit=raised)
 
 
 def _state(known: Known) -> Statement:

@@ -205,3 +205,18 @@ def test_foreign_words_give_a_terminal_no_orders(evercert: Evercert, world: Worl
     world.inventory.records[ONE] = order(detail="the seller says \x1b[2Jgone\r\nnow", looked_at=NOW, look="\x07bell")
     told = evercert("order", "explain", ONE)
     assert "\x1b" not in told.out and "\x07" not in told.out and told.out.count("\n") == 1
+
+
+def test_sales_that_nobody_has_settled_are_told(evercert: Evercert, world: World) -> None:
+    def raised(number: int) -> AuditEvent:
+        facts = {"alert": f"alr_{number}", "code": "double-sale", "seller_order": str(number)}
+        return row("alert.raised", number, facts=facts)
+
+    world.inventory.events += [raised(901), raised(902), row("alert.settled", 901, facts={"alert": "alr_901"})]
+    told = said(evercert, "alert")
+    assert "902 (double-sale); see evercert alert show alr_902" in told["text"]
+    assert "901" not in told["text"]
+    assert told["audit"] == ["evt_alertraised902"]
+    world.inventory.events.append(row("alert.settled", 902, facts={"alert": "alr_902"}))
+    answer = evercert("order", "explain", ONE, "-o", "json").document["data"]["statements"]
+    assert "alert" not in {it["about"] for it in answer}
