@@ -68,7 +68,8 @@ async def bind(client: Client, adapters: Adapters, *, own_server: str = "", pers
         if found is not None:
             # What a person decided is told by the row of the new binding; the doubt is ours.
             await doubts.enter(found, standing)
-            _log.warning("reconcile.entered", kind=found.kind, why=found.sentence)
+            if person is None:  # a command tells it in its own way, and its output is no log
+                _log.warning("reconcile.entered", kind=found.kind, why=found.sentence)
     if standing.database_mark != bound.database_mark:
         await adapters.inventory.mark_database(standing.database_mark)
     if bound.cluster_id != cluster:
@@ -115,7 +116,8 @@ async def _rebind(adapters: Adapters, bound: Installation, cluster: str, person:
         facts={"from": bound.cluster_id, "to": cluster},
     )
     await adapters.inventory.rebind_cluster(cluster, event)
-    _log.warning("installation.rebound", cluster=cluster)
+    if person is None:
+        _log.warning("installation.rebound", cluster=cluster)
 
 
 async def _newest_sync(client: Client) -> int:
@@ -125,9 +127,8 @@ async def _newest_sync(client: Client) -> int:
             result = await client.get_workflow_handle(run.id, run_id=run.run_id).result()
             told = result.get("audit_sequence") if isinstance(result, dict) else None
             return told if isinstance(told, int) else 0
-    except RPCError as error:
-        # Closed and deleted meanwhile, or a server that lists nothing: the file beside the master key still counts.
-        _log.warning("reconcile.sync-not-asked", status=str(error.status))
+    except RPCError:
+        return 0  # closed and deleted meanwhile, or a server that lists nothing: the file still counts
     return 0
 
 
