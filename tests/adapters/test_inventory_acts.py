@@ -1,6 +1,7 @@
 """Acts that may cost money: one sale per request whatever runs at the same time, and one winner of every change."""
 
 import asyncio
+import itertools
 from collections.abc import Coroutine
 from datetime import timedelta
 from decimal import Decimal
@@ -261,27 +262,36 @@ CHANGES: st.SearchStrategy[list[Change]] = st.lists(
 @settings(
     max_examples=30,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],  # each example has its database
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],  # each example has its own order
 )
 @given(changes=CHANGES)
-def test_a_change_counts_only_for_who_saw_the_act_as_it_is(databases: Databases, changes: list[Change]) -> None:
+def test_a_change_counts_only_for_who_saw_the_act_as_it_is(shared_url: str, changes: list[Change]) -> None:
     """Against a model of two values: state and fence."""
-    asyncio.run(_compare_with_model(databases, changes))
+    asyncio.run(_compare_with_model(shared_url, next(_numbers), changes))
 
 
-async def _compare_with_model(databases: Databases, changes: list[Change]) -> None:
-    async with databases.inventory() as inventory:
-        act = await reserved(inventory, order())
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def shared_url(databases: Databases) -> str:
+    """One database for all examples of a property."""
+    return await databases.fresh()
+
+
+async def _compare_with_model(url: str, number: int, changes: list[Change]) -> None:
+    async with await open_inventory(url) as inventory:
+        act = await reserved(inventory, order(number, name=f"n{number}.example.test"))
         state, fence, told = ActState.RESERVED, 0, 0
-        for number, (seen, seen_fence, to) in enumerate(changes):
+        for step, (seen, seen_fence, to) in enumerate(changes):
             result = await inventory.change_act(
                 act.act_id,
                 seen=seen,
                 fence=seen_fence,
                 to=to,
                 changes=None,
-                event=event(act.order_id, "purchase.changed", str(number)),
-                now=at(number),
+                event=event(act.order_id, "purchase.changed", str(step)),
+                now=at(step),
             )
             if (seen, seen_fence) == (state, fence):
                 state, fence, told = to, fence + 1, told + 1
@@ -293,4 +303,3 @@ async def _compare_with_model(databases: Databases, changes: list[Change]) -> No
             assert (stands.state, stands.fence) == (state, fence)
         audit = await inventory.audit(subject=act.order_id)
         assert sum(entry.kind == "purchase.changed" for entry in audit) == told
-    await databases.drop()

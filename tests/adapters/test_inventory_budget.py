@@ -1,6 +1,7 @@
 """The budget of calls: never overrun, whoever races for it, and moved by what the seller asks for."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -89,28 +90,33 @@ async def test_an_account_that_says_nothing_gets_what_suits_its_world() -> None:
     is_behind=st.integers(0, 300),
 )
 def test_two_workers_that_race_never_overrun_the_budget(
-    databases: Databases, per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int
+    shared_url: str, per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int
 ) -> None:
     """Two connections of their own: in any span no more than burst and pace allow, clocks that differ counted in."""
-    asyncio.run(_race(databases, per_second, burst, steps, is_behind))
+    asyncio.run(_race(shared_url, f"main-{next(_numbers)}", per_second, burst, steps, is_behind))
 
 
-async def _race(
-    databases: Databases, per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int
-) -> None:
-    url = await databases.fresh()
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def shared_url(databases: Databases) -> str:
+    """One database for all examples; each has an account of its own."""
+    return await databases.fresh()
+
+
+async def _race(url: str, name: str, per_second: int, burst: int, steps: list[tuple[int, int]], is_behind: int) -> None:
     async with await open_inventory(url) as one, await open_inventory(url) as two:
-        await one.add_account(account(per_second=per_second, burst=burst), b"sealed", event("main"))
+        await one.add_account(account(name, per_second=per_second, burst=burst), b"sealed", event(name))
         taken: list[float] = []
         elapsed = 0.0
         for pause, width in steps:
             elapsed += pause
-            tries = [one.take_token("main", after(elapsed)) for _ in range(width)]
-            tries += [two.take_token("main", after(elapsed - is_behind)) for _ in range(width)]
+            tries = [one.take_token(name, after(elapsed)) for _ in range(width)]
+            tries += [two.take_token(name, after(elapsed - is_behind)) for _ in range(width)]
             taken += [elapsed for free_at in await asyncio.gather(*tries) if free_at is None]
         for first, start in enumerate(taken):
             for last in range(first, len(taken)):
                 allowed = burst + (taken[last] - start + is_behind) / 1000 * per_second
                 assert last - first + 1 <= allowed + 1e-6
         assert len(taken) >= min(burst, steps[0][1])
-    await databases.drop()

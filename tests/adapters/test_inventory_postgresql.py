@@ -423,7 +423,7 @@ async def test_of_two_processes_that_change_the_same_act_one_wins(on_postgresql:
     url = await on_postgresql.fresh()
     async with await open_inventory(url) as inventory:
         acts = [
-            (await reserved(inventory, order(number, name=f"n{number}.example.test"))).act_id for number in range(40)
+            (await reserved(inventory, order(number, name=f"n{number}.example.test"))).act_id for number in range(12)
         ]
         won = await _race(url, acts)
         assert sorted(won[0] + won[1]) == sorted(acts)
