@@ -19,7 +19,8 @@ class Entry(BaseModel):
         name: of its file, without ending.
         workflow: its type.
         shows: the path in one line, and what replaying it guards.
-        shape: version whose code recorded it; a history of a released version is never recorded again.
+        shape: version whose code recorded it; a history of another version than the present one is never recorded again.
+            ``0.0.0`` keeps one as it was before a patch that came in before the first release.
         by: ``house`` (real server, sandbox and worker) or ``stage`` (scripted world, server that skips time).
         recorder: function that takes the path, where it is not called as the history is.
     """
