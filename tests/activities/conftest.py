@@ -9,13 +9,21 @@ from domain import ids
 from domain.inventory import AccountRecord, Environment, KeyRecord
 from tests.activities.desk import Desk
 from tests.activities.shop import Shop, StandingClock
-from tests.adapters.inventory_support import NOW, event, fresh_inventory, order
+from tests.adapters.inventory_support import NOW, Databases, PostgresDatabases, SqliteDatabases, event, order
 
 
 @pytest.fixture
-async def blank_desk(tmp_path: Path) -> AsyncIterator[Desk]:
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Databases:
+    """SQLite, unless a module says ``ON_BOTH``."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return SqliteDatabases(lambda: tmp_path)
+    return PostgresDatabases(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture
+async def blank_desk(backend: Databases) -> AsyncIterator[Desk]:
     """An account, and a request of which nothing is known yet."""
-    async with fresh_inventory(tmp_path) as inventory:
+    async with backend.inventory() as inventory:
         clock = StandingClock()
         account = AccountRecord(
             name="sandbox",
@@ -26,6 +34,7 @@ async def blank_desk(tmp_path: Path) -> AsyncIterator[Desk]:
         )
         await inventory.add_account(account, b"sealed", event("sandbox"))
         yield Desk(inventory, clock, Shop(clock), order())
+    await backend.drop()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from domain.request import DcvChoice, OrderRequest
 from tests.activities.desk import Desk, at_once, refused, run, twice
 from tests.activities.shop import PROOF, KeptInMemory, Shop
 from tests.activities.zone import Zone
-from tests.adapters.inventory_support import NOW, event, order
+from tests.adapters.inventory_support import NOW, ON_BOTH, event, order
 
 REQUEST = OrderRequest(
     account="sandbox", product="positivessl", common_name="www.example.test", months=12,
@@ -118,6 +118,7 @@ async def test_twice_take_over(lost_desk: Desk, runs: FakeRuns) -> None:
     assert runs.asked == 2
 
 
+@ON_BOTH
 async def test_of_two_that_take_over_at_once_one_wins(lost_desk: Desk, runs: FakeRuns) -> None:
     work = ownership(lost_desk, runs)
     runs.alive = {successor(lost_desk, number).workflow_id for number in (1, 2)}

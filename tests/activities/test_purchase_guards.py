@@ -22,7 +22,7 @@ from domain.purchase import Decision, Sight, Step
 from domain.seller import Placement, SellerOrder
 from tests.activities.desk import Desk
 from tests.activities.shop import LOST, Shop, StandingClock
-from tests.adapters.inventory_support import NOW, order
+from tests.adapters.inventory_support import NOW, ON_BOTH, order
 
 Story = Callable[[Desk], Awaitable[None]]
 SwitchOff = Callable[[Desk, pytest.MonkeyPatch], None]
@@ -272,6 +272,7 @@ GUARDS = [
 ]
 
 
+@ON_BOTH
 @pytest.mark.parametrize("guard", GUARDS, ids=str)
 async def test_with_its_guard_a_bad_day_sells_once(desk: Desk, guard: Guard) -> None:
     await guard.story(desk)
@@ -279,6 +280,7 @@ async def test_with_its_guard_a_bad_day_sells_once(desk: Desk, guard: Guard) -> 
     assert await desk.state() is ActState.PLACED
 
 
+@ON_BOTH
 @pytest.mark.parametrize("guard", GUARDS, ids=str)
 async def test_without_it_the_same_day_sells_twice(desk: Desk, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     guard.switch_off(desk, monkeypatch)

@@ -6,10 +6,10 @@ import pytest
 
 from activities.adapters.inventory import SqlInventory
 from starter.prove.postgres import PrivatePostgres
-from tests.adapters.inventory_support import Databases, PostgresDatabases, SqliteDatabases
+from tests.adapters.inventory_support import BACKENDS, Databases, PostgresDatabases, SqliteDatabases
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
     if request.param == "sqlite":
         return SqliteDatabases(lambda: tmp_path_factory.mktemp("inventory"))

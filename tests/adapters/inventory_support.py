@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
+import pytest
+
 from activities.adapters.inventory import SqlInventory, open_inventory, upgrade
 from domain import ids, purchase
 from domain.inventory import ActRecord, ActState, AuditEvent, NewOrder, NewVersion
@@ -23,6 +25,11 @@ PRICE = Money(amount=Decimal("7.10"))
 
 def at(minutes: int) -> datetime:
     return NOW + timedelta(minutes=minutes)
+
+
+BACKENDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
+ON_BOTH = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+"""For tests of other parts that run on SQLite alone unless they say so: these run on PostgreSQL, too."""
 
 
 class Databases(ABC):
