@@ -12,12 +12,20 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, select, text
 
-from activities.adapters.inventory import SqlInventory, certificates, open_inventory, postgresql, sqlstates, upgrade
+from activities.adapters.inventory import (
+    SqlInventory,
+    acts,
+    certificates,
+    open_inventory,
+    postgresql,
+    sqlstates,
+    upgrade,
+)
 from activities.adapters.inventory.engine import Database, make_engine, read_url
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from activities.failures import as_failure
-from domain.errors import EvercertError, InvariantBroken, Misconfigured, Unavailable
+from domain.errors import EvercertError, InvalidRequest, InvariantBroken, Misconfigured, Unavailable
 from domain.inventory import ActState, VersionState
 from tests.adapters.inventory_support import (
     NOW,
@@ -368,6 +376,33 @@ async def test_an_act_is_changed_with_its_order_locked_first(on_postgresql: Post
             free = select(ActRow).where(ActRow.act_id == act.act_id).with_for_update(nowait=True)
             assert await session.scalar(free) is not None
         assert await change is not None
+
+
+async def test_an_equal_order_waits_while_another_is_between_its_looks_and_its_insert(
+    on_postgresql: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it could be bought and issued in that time, which frees the key that the other then takes: two sales."""
+    url = await on_postgresql.fresh()
+    has_looked, may_go_on, really = asyncio.Event(), asyncio.Event(), acts._refuse_covered
+
+    async def look_and_wait(*given: Any) -> None:
+        await really(*given)
+        if not has_looked.is_set():
+            has_looked.set()
+            await may_go_on.wait()
+
+    monkeypatch.setattr(acts, "_refuse_covered", look_and_wait)
+    async with await open_inventory(url) as slow, await open_inventory(url) as quick:
+        first = asyncio.create_task(reserved(slow, order(1)))
+        await has_looked.wait()
+        second = asyncio.create_task(reserved(quick, order(2)))
+        waiting = asyncio.create_task(blocked(url))
+        done, _ = await asyncio.wait({second, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        may_go_on.set()
+        assert done == {waiting}
+        assert (await first).state is ActState.RESERVED
+        with pytest.raises(InvalidRequest, match=f"duplicate-order.*{order(1).order_id}"):
+            await second
 
 
 async def test_orders_of_one_certificate_made_current_at_the_same_time(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.orders import UNSOLD_ENDS, OrderQueries
 from activities.adapters.inventory.records import act_record
-from activities.adapters.inventory.session import hits, locked_order, write_event
+from activities.adapters.inventory.session import hits, locked_order, stand_in_line, write_event
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest, InvariantBroken, Refused
@@ -103,6 +103,9 @@ class ActQueries(OrderQueries):
             existing = await session.get(ActRow, act.act_id)
             if existing is not None:
                 return own(existing, act.owner)
+            if fingerprint is not None:
+                # An equal order must not come to its certificate, which frees the key, between our looks and our insert.
+                await stand_in_line(session, fingerprint)
             await _refuse_taken_keys(session, order, fingerprint)
             await _refuse_covered(session, order, fingerprint, act.changed_at)
             order.reserved_request_id = order.request_id or None

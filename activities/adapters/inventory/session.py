@@ -1,5 +1,6 @@
 """What all queries share: the open database, and statements that may be repeated."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -71,6 +72,16 @@ async def write_event_past(session: AsyncSession, event: AuditEvent, past: int) 
     elif past > newest:
         values["sequence"] = past + 1  # SQLite goes on counting from the highest number that it was given
     await insert_once(session, AuditRow, values, key=("event_id",))
+
+
+async def stand_in_line(session: AsyncSession, name: str) -> None:
+    """Wait until no other transaction stands in line under this name, and stand there until this one ends.
+
+    For what is looked for and then written where no row is there yet to be locked. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        await session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def locked_order(session: AsyncSession, order_id: str) -> OrderRow:
