@@ -9,7 +9,9 @@ import pytest
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
@@ -104,7 +106,7 @@ async def test_doubt_waits_for_a_person_and_goes_on_when_asked(start: Start) -> 
     assert world.states() == ["needs-person", "issued"]
 
 
-@pytest.mark.parametrize("code", ["auth-rejected", "account-parked"])
+@pytest.mark.parametrize("code", ["auth-rejected", "account-parked", "reconcile-first"])
 async def test_a_parked_account_is_waited_for(start: Start, code: str) -> None:
     world = World(
         purchases=Script([Refused(code, "the credential was turned down"), PLACED]),
@@ -125,6 +127,25 @@ async def test_a_parked_order_looks_at_once_when_asked(start: Start, env: Workfl
     with env.auto_time_skipping_disabled():
         handle = await start(world)
         await until(handle, lambda s: s["waiting_for"] == "account")
+        await handle.execute_update("check_now", BY)
+        assert (await handle.result())["state"] == "issued"
+
+
+@pytest.mark.parametrize(
+    ("code", "needs_person", "word"),
+    [("account-parked", True, "account check"), ("reconcile-first", False, "this goes on by itself")],
+)
+async def test_what_an_order_that_waits_for_its_account_asks_of_people(
+    start: Start, env: WorkflowEnvironment, code: str, needs_person: bool, word: str
+) -> None:
+    world = World(purchases=Script([Refused(code, "not now"), PLACED]), accounts=Script([not_yet()]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["waiting_for"] == "account")
+        told = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        assert word in told.current_details
+        attributes = (await handle.describe()).typed_search_attributes
+        assert attributes[SearchAttributeKey.for_bool("EvercertNeedsPerson")] is needs_person
         await handle.execute_update("check_now", BY)
         assert (await handle.result())["state"] == "issued"
 
