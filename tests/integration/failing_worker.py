@@ -35,7 +35,7 @@ def _spoil(adapter: str, owner: type, method: str) -> None:
 
     @functools.wraps(healthy)
     def failing(*args: Any, **kwargs: Any) -> Any:
-        workflow = activity.info().workflow_id if activity.in_activity() else ""
+        workflow = str(activity.info().workflow_id) if activity.in_activity() else ""
         if f"boom-{adapter}." in workflow:
             _fail(adapter, DECOY)
         return healthy(*args, **kwargs)
