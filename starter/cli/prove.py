@@ -62,10 +62,10 @@ async def prove(
     again = [f"evercert prove --case '{outcome.case.name}'" for outcome in proof.broken[:3]]
     return Answer(
         "prove.summary" if summary else "prove",
-        reports.summary(proof) if summary else reports.rows(proof.outcomes),
+        reports.summary(proof) if summary else reports.rows(proof),
         reports.SUMMARY if summary else reports.COLUMNS,
         next=again,
-        code=Exit.BUG if proof.broken else code,
+        code=code if proof.is_kept else Exit.BUG,
     )
 
 

@@ -34,6 +34,7 @@ from starter.stack import ACCOUNT, Stack, StackOptions
 
 LOOK_SECONDS = 0.2
 _CA_SECONDS = 0.2
+_SECRETS = ("token", "token_code", "link")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ class Lane:
         self.adapters = adapters
         self.temporal = temporal
         self.client = EvercertClient(temporal, adapters)
+        self._reopened = AsyncExitStack()
         self._host = host
         self._workers: list[WatchedWorker] = []
+        self.order_secrets: set[tuple[str, str]] = set()
+        """Tokens and links that the seller gave out with orders, by kind: they are searched when all is over."""
         self._orders = 0
 
     # workers
@@ -104,6 +108,19 @@ class Lane:
         await asyncio.gather(*(worker.kill() for worker in self._workers))
         self._workers.clear()
 
+    # the inventory
+
+    async def reopen_inventory(self) -> None:
+        """Open the inventory anew, after it was exchanged; what was opened before it is left to the end of the lane."""
+        await self._reopened.aclose()
+        self.adapters = await self._reopened.enter_async_context(open_adapters(adapter_settings(self.stack.settings)))
+        self.client = EvercertClient(self.temporal, self.adapters)
+
+    async def close_inventory(self) -> None:
+        """Let go of the inventory's file, as if this process did not look at it, until it is reopened."""
+        await self.adapters.inventory.aclose()
+        await self._reopened.aclose()
+
     # the seller
 
     async def tell_sandbox(self, method: str, path: str, body: Any = None) -> Any:
@@ -131,6 +148,8 @@ class Lane:
 
     async def forget(self) -> None:
         """Let the seller forget all orders, records, faults and its journal, so that each case finds it as new."""
+        for order in (await self.tell_sandbox("GET", "secrets"))["orders"]:
+            self.order_secrets |= {(kind, str(order[kind])) for kind in _SECRETS}
         await self.tell_sandbox("POST", "reset")
 
     async def switch(self, **switches: Any) -> None:
@@ -184,7 +203,12 @@ class Lane:
 
     async def look_at_once(self, started: StartedOrder) -> None:
         """Let what waits for its next try be tried now, as *Reset* of a pending activity in the Web UI does."""
-        described = await self.run_of(started).describe()
+        record = await self.record(started)
+        workflow_id = record.workflow_id if record is not None else started.workflow_id
+        try:
+            described = await self.temporal.get_workflow_handle(workflow_id).describe()
+        except RPCError:
+            return  # a server that has lost this run
         for pending in described.raw_description.pending_activities:
             if pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
                 continue
@@ -192,10 +216,14 @@ class Lane:
                 await self.temporal.workflow_service.reset_activity(
                     ResetActivityRequest(
                         namespace=self.temporal.namespace,
-                        execution=WorkflowExecution(workflow_id=started.workflow_id),
+                        execution=WorkflowExecution(workflow_id=workflow_id),
                         id=pending.activity_id,
                     )
                 )
+
+    async def close_reopened(self) -> None:
+        """Close what :meth:`reopen_inventory` has opened."""
+        await self._reopened.aclose()
 
     async def clean_up(self, started: StartedOrder | None) -> None:
         """Leave nothing of a case behind that could reach the next one."""
@@ -226,5 +254,6 @@ async def open_lane(options: LaneOptions, host: WorkerHost, say: Callable[[str],
             stack.server.address, namespace=options.name, runtime=runtime(), plugins=[evercert_plugin()]
         )
         lane = Lane(options, stack, adapters, temporal, host)
+        stack_.push_async_callback(lane.close_reopened)
         stack_.push_async_callback(lane.kill_workers)
         yield lane

@@ -21,9 +21,17 @@ COLUMNS = (
 )
 
 
-def rows(outcomes: Sequence[Outcome]) -> list[dict[str, Json]]:
-    """Return one row for each case, broken ones first."""
-    return [_row(outcome) for outcome in sorted(outcomes, key=lambda it: (not it.breaches, it.case.kind))]
+def rows(proof: Proof) -> list[dict[str, Json]]:
+    """Return one row for each case, broken ones first, then one for each check of all runs together."""
+    cases = [_row(outcome) for outcome in sorted(proof.outcomes, key=lambda it: (not it.breaches, it.case.kind))]
+    return cases + [
+        {"case": f"{check.name} ({check.counted} looked at)", "verdict": _verdict(check.breaches)}
+        for check in proof.checks
+    ]
+
+
+def _verdict(breaches: Sequence[str]) -> str:
+    return "; ".join(breaches) or "kept"
 
 
 def _row(outcome: Outcome) -> dict[str, Json]:
@@ -36,7 +44,7 @@ def _row(outcome: Outcome) -> dict[str, Json]:
         "leaves": facts.versions,
         "records": facts.records,
         "state": facts.state or "none",
-        "verdict": "; ".join(outcome.breaches) or "kept",
+        "verdict": _verdict(outcome.breaches),
         "persons": list(facts.persons),
         "posts": facts.posts,
         "seconds": f"{outcome.seconds:.1f}",
@@ -64,7 +72,11 @@ def summary(proof: Proof) -> list[dict[str, Json]]:
     groups: dict[str, list[Outcome]] = {}
     for outcome in proof.outcomes:
         groups.setdefault(f"{outcome.case.kind} ({outcome.case.database})", []).append(outcome)
-    return [_summary_row(kind, found) for kind, found in groups.items()]
+    cases = [_summary_row(kind, found) for kind, found in groups.items()]
+    return cases + [
+        {"kind": check.name, "cases": check.counted, "broken": len(check.breaches), "verdict": _verdict(check.breaches)}
+        for check in proof.checks
+    ]
 
 
 def _summary_row(kind: str, found: Sequence[Outcome]) -> dict[str, Json]:
@@ -90,6 +102,8 @@ def headline(proof: Proof) -> str:
     ends = ", ".join(f"{count} {state}" for state, count in states.most_common())
     passed = len(proof.outcomes) - len(proof.broken)
     text = f"{passed} of {len(proof.outcomes)} cases kept every promise (seed {proof.seed}); ends: {ends}"
+    wrong = sum(bool(check.breaches) for check in proof.checks)
+    text += f"; {wrong} of {len(proof.checks)} replays and searches found something" if wrong else ""
     return f"{text}; interrupted, {proof.missing} cases did not run" if proof.interrupted else text
 
 
@@ -103,7 +117,7 @@ def page(proof: Proof, command: str) -> str:
         "| " + " | ".join(column.heading for column in SUMMARY) + " |",
         "|" + "---|" * len(SUMMARY),
     ]
-    lines += ["| " + " | ".join(str(row[column.key]) for column in SUMMARY) + " |" for row in summary(proof)]
+    lines += ["| " + " | ".join(str(row.get(column.key, "")) for column in SUMMARY) + " |" for row in summary(proof)]
     lines += ["", "Boundaries that an undisturbed order passes, by line: "]
     lines[-1] += ", ".join(f"{line} {count}" for line, count in proof.boundaries.items()) + "."
     lines += [f"Left out: {what}." for what in proof.left_out]

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from starter.prove.afterwards import Check, replayed, searched
 from starter.prove.case import Case, Database, Line
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import undisturbed
@@ -31,6 +32,7 @@ class ProveOptions:
         cases: only these, by name.
         databases: empty: SQLite, and PostgreSQL where it can be had.
         lanes: how many cases run side by side.
+        lines: survey these alone; empty: all that the cases are compared with.
         stuck_seconds: a case that goes on for so long is a breach: a promise kept too late to be seen is not kept.
         host_module: what is run to make workers; a test puts a damaged one here.
         home: folder that stays, with all logs; None: a temporary one.
@@ -42,6 +44,7 @@ class ProveOptions:
     databases: tuple[Database, ...] = ()
     lanes: int = 8
     home: Path | None = None
+    lines: tuple[Line, ...] = ()
     stuck_seconds: float = 600.0
     host_module: str = HOST_MODULE
 
@@ -62,6 +65,7 @@ class Proof:
 
     Attributes:
         outcomes: of the undisturbed runs and of the cases, as they ended.
+        checks: what was done with all runs together: replay, and the search for secrets.
         boundaries: how many an undisturbed run passes, per line, on all databases.
         left_out: what could not be proved here, and why.
         interrupted: it was ended before all cases had run; ``missing`` says how many had not.
@@ -69,6 +73,7 @@ class Proof:
 
     seed: int
     outcomes: list[Outcome] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     boundaries: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     interrupted: bool = False
@@ -79,6 +84,11 @@ class Proof:
         """The cases with a breach."""
         return [outcome for outcome in self.outcomes if outcome.breaches]
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether no case and no check has found a breach."""
+        return not self.broken and not any(check.breaches for check in self.checks)
+
 
 Say = Callable[[str], None]
 
@@ -88,10 +98,15 @@ class Prover:
 
     def __init__(self, options: ProveOptions, say: Say) -> None:
         self._options = options
-        self._say = say
+        self._tell = say
+        self._said: list[str] = []
         self.proof = Proof(seed=options.seed)
         self._boundaries: dict[tuple[Database, Line], tuple[str, ...]] = {}
         self._made = 0
+
+    def _say(self, text: str) -> None:
+        self._said.append(text)
+        self._tell(text)
 
     async def run(self) -> Proof:
         """Run it; cancelled, it stops everything that it started and keeps what it has found."""
@@ -102,12 +117,13 @@ class Prover:
                 await self._open(home, open_)
                 await self._survey()
                 await self._run_cases()
+                await self._check_all()
         except asyncio.CancelledError:
             self.proof.interrupted = True
         finally:
-            if self._options.home is None and not self.proof.broken:
+            if self._options.home is None and self.proof.is_kept:
                 shutil.rmtree(home, ignore_errors=True)
-            elif self.proof.broken:
+            elif not self.proof.is_kept:
                 self._say(f"logs and traces are kept in {home}")
         return self.proof
 
@@ -179,6 +195,8 @@ class Prover:
     def _lines(self) -> list[Line]:
         """Return the lines to survey: all, unless only cases are named that are compared with none but their own."""
         named = self._options.cases
+        if self._options.lines:
+            return list(self._options.lines)
         if not named or any(DISASTERS[case.kind].goes_on for case in named):
             return list(Line)
         return sorted({case.line for case in named})
@@ -240,6 +258,15 @@ class Prover:
     def _note_left_out(self, what: str, why: str) -> None:
         if why and (told := f"{what}: {why}") not in self.proof.left_out:
             self.proof.left_out.append(told)
+
+    async def _check_all(self) -> None:
+        """Replay every history and search every secret, lane by lane."""
+        self._say("replaying every history with the present code, and searching every secret")
+        for lane in self._lanes:
+            for check in (await replayed(lane), await searched(lane, self._said)):
+                self.proof.checks.append(check)
+                for breach in check.breaches:
+                    self._tell(f"BROKEN  {check.name}: {breach}")
 
     async def _judge(
         self, trial: Trial, run: Callable[[Trial], Awaitable[None]], limit_seconds: float | None = None

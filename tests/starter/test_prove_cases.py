@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from starter.prove.afterwards import Check
 from starter.prove.case import Case, Database, Line, Repeated, kills, read_case
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import AND, chains
@@ -153,19 +154,25 @@ def test_a_chain_strikes_at_three_later_and_later_activities() -> None:
         assert len(set(activities)) == 3
 
 
+LEAK = Check("3 secrets searched", 9, ("found in a log",))
+
+
 def test_the_report_tells_breaches_first() -> None:
     broken = replace(ISSUED, sales=ISSUED.sales * 2)
     outcomes = [
         Outcome(Case("kill", "a", seed=n), facts, breaches(facts), 1.0) for n, facts in enumerate((ISSUED, broken))
     ]
-    proof = Proof(seed=9, outcomes=outcomes, boundaries={"plain": 2}, left_out=["PostgreSQL: not here"])
-    told = rows(outcomes)
+    proof = Proof(seed=9, outcomes=outcomes, boundaries={"plain": 2}, left_out=["PostgreSQL: not here"], checks=[LEAK])
+    told = rows(proof)
     assert "2 sales for one order" in str(told[0]["verdict"])
-    assert told[1]["verdict"] == "kept"
-    assert [row["broken"] for row in summary(proof)] == [1]
+    assert [row["verdict"] for row in told[1:]] == ["kept", "found in a log"]
+    assert [row["broken"] for row in summary(proof)] == [1, 1]
+    assert not proof.is_kept
+    assert not Proof(seed=1, checks=[LEAK]).is_kept
+    assert Proof(seed=1, outcomes=outcomes[:1]).is_kept
     assert headline(proof).startswith("1 of 2 cases kept every promise (seed 9)")
     text = page(proof, "evercert prove --seed 9")
-    for part in ("evercert prove --seed 9", "BROKEN", "Left out: PostgreSQL: not here.", "plain 2"):
+    for part in ("evercert prove --seed 9", "BROKEN", "Left out: PostgreSQL: not here.", "plain 2", "found in a log"):
         assert part in text
     assert "2 cases did not run" in headline(replace_proof(proof))
 

@@ -38,7 +38,7 @@ class Disaster:
         has_own_database_server: needs a PostgreSQL that no other case uses.
         unavailable: tells why a case cannot be run on this machine; empty when it can.
         left_out: what of it no machine shows, in a sentence.
-        limit_seconds: a case that goes on for longer is a breach.
+        limit_seconds: its cases may take so long before that is a breach; 0: as long as any other.
         goes_on: what its later workers pass is compared with the undisturbed runs of every line.
         short: how many of its cases belong to the short form.
     """
@@ -56,6 +56,6 @@ class Disaster:
     has_own_database_server: bool = False
     unavailable: Callable[[Case], str] = lambda _: ""
     left_out: str = ""
-    limit_seconds: float = 600.0
+    limit_seconds: float = 0.0
     goes_on: bool = False
     short: int = 1
