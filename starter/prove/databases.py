@@ -1,15 +1,17 @@
 """What is done to the database of a lane behind Evercert's back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starter.prove.lane import Lane
+from starter.prove.lane import LOOK_SECONDS, Lane
 from starter.prove.postgres import PrivatePostgres
 
 if TYPE_CHECKING:
     from psycopg import AsyncCursor
+    from psycopg.sql import Composed
 
 SIDES = ("", "-wal", "-shm")
 """How the names of the files of a SQLite database end."""
@@ -55,3 +57,33 @@ async def end_sessions(lane: Lane) -> None:
         await cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (lane.options.database_name,)
         )
+
+
+async def rename_database(lane: Lane, name: str, new_name: str) -> None:
+    """Rename a database of the lane's server, once its sessions are ended."""
+    from psycopg import sql
+
+    statement = sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(new_name))
+    await _insist(lane, statement)
+
+
+async def copy_database(lane: Lane, name: str) -> None:
+    """Copy the lane's database to another one of that name, once its sessions are ended."""
+    from psycopg import sql
+
+    names = sql.Identifier(name), sql.Identifier(lane.options.database_name)
+    await _insist(lane, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+
+
+async def _insist(lane: Lane, statement: "Composed") -> None:
+    """Do what needs a database without sessions, however quickly somebody connects again."""
+    from psycopg.errors import ObjectInUse
+
+    while True:
+        await end_sessions(lane)
+        try:
+            async with server_of(lane).session() as cursor:
+                await cursor.execute(statement)
+                return
+        except ObjectInUse:
+            await asyncio.sleep(LOOK_SECONDS)

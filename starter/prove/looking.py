@@ -12,7 +12,7 @@ from activities.keys import KEY_PURPOSE
 from domain.inventory import VersionRecord
 from starter.client import StartedOrder
 from starter.prove.lane import Lane
-from starter.prove.verdict import Facts, Sale
+from starter.prove.verdict import Expects, Facts, Sale
 
 
 async def look(
@@ -23,6 +23,7 @@ async def look(
     persons: Sequence[str] = (),
     unlisted: Sequence[str] = (),
     troubles: Sequence[str] = (),
+    expects: Expects = Expects.ONE_SALE,
 ) -> Facts:
     """Return what inventory, Temporal and seller show of an order.
 
@@ -33,6 +34,7 @@ async def look(
         persons: what the case saw, passed on like the next two.
         unlisted: see ``Facts``.
         troubles: see ``Facts``.
+        expects: see ``Facts``.
     """
     told = Facts(
         sales=await _sales(lane, name),
@@ -41,6 +43,8 @@ async def look(
         persons=tuple(persons),
         unlisted=tuple(unlisted),
         troubles=tuple(troubles),
+        expects=expects,
+        installation_story=await _story_of_installation(lane),
     )
     record = await lane.record(started) if started is not None else None
     if started is None:
@@ -61,9 +65,22 @@ async def look(
             "versions": len(versions),
             "keys": len(await inventory.keys_of_order(record.order_id)),
             "key_matches": await _key_matches(lane, versions[0]) if versions else None,
+            "alerts": tuple(
+                sorted(
+                    (it.kind.value, it.seller_order_id)
+                    for it in await inventory.alerts()
+                    if it.order_id == record.order_id
+                )
+            ),
             "story": tuple(event.kind for event in await inventory.audit(subject=record.order_id)),
         }
     )
+
+
+async def _story_of_installation(lane: Lane) -> tuple[str, ...]:
+    inventory = lane.adapters.inventory
+    installation = await inventory.installation()
+    return tuple(event.kind for event in await inventory.audit(subject=installation.installation_id))
 
 
 async def _sales(lane: Lane, name: str) -> tuple[Sale, ...]:

@@ -8,6 +8,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 
 from temporalio.client import WorkflowExecutionStatus
 
@@ -18,6 +19,7 @@ from starter.prove.workers import WatchedWorker
 
 _PURCHASE = "order/neworder"
 _ANSWER_SECONDS = 3.0
+_SYNC_SECONDS = 5.0
 _NOT_ISSUED_SECONDS = 86_400.0
 
 
@@ -40,7 +42,7 @@ class Moment(StrEnum):
 
 ALL = tuple(moment.value for moment in Moment)
 
-_BOUNDARIES = {
+BOUNDARIES = {
     Moment.CHECKING: "check_offer/seller.products#1/before",
     Moment.RESERVED: "purchase/inventory.reserve#1/after",
     Moment.SENDING: "purchase/inventory.act#2/after",
@@ -50,13 +52,22 @@ _BOUNDARIES = {
 }
 
 
-async def bring(trial: Trial, moment: Moment, *, answer_seconds: float = _ANSWER_SECONDS) -> WatchedWorker:
+async def bring(
+    trial: Trial,
+    moment: Moment,
+    *,
+    answer_seconds: float = _ANSWER_SECONDS,
+    skew_seconds: float = 0.0,
+    skew_after: Path | None = None,
+) -> WatchedWorker:
     """Start a worker and an order, and bring it to a moment, where it stays until :func:`let_go`.
 
     Args:
         trial: the case; its scene is set here.
         moment: to come to.
         answer_seconds: for how long the seller holds its answer, for ``ANSWER_HELD``.
+        skew_seconds: the worker's clock is off by so much once the next file exists.
+        skew_after: that file.
 
     Returns:
         The worker: frozen, or waiting for the seller.
@@ -65,12 +76,14 @@ async def bring(trial: Trial, moment: Moment, *, answer_seconds: float = _ANSWER
         RuntimeError: the order never came there.
     """
     await trial.set_scene()
-    at = _BOUNDARIES.get(moment)
+    at = BOUNDARIES.get(moment)
     if moment is Moment.ANSWER_HELD:
         await trial.lane.fault("answer_delay", endpoint=_PURCHASE, seconds=answer_seconds, times=1)
     elif moment is Moment.AWAITING:
         await trial.lane.fault("issue_delay", seconds=_NOT_ISSUED_SECONDS)
-    worker = await trial.lane.start_worker(Strike(at, Blow.FREEZE) if at else None)
+    worker = await trial.lane.start_worker(
+        Strike(at, Blow.FREEZE) if at else None, skew_seconds=skew_seconds, skew_after=skew_after
+    )
     await trial.order()
     if at is not None:
         if not await trial.until_struck(worker):
@@ -141,6 +154,13 @@ async def require_same_run(trial: Trial) -> None:
         holds=record is not None and (record.workflow_id, record.run_id) == own,
         otherwise="another run than its own ended the order",
     )
+
+
+async def until_reconciled(trial: Trial) -> None:
+    """Wait until all accounts were compared; ``SyncOrders`` is started as its schedule does every 15 minutes."""
+    while "reconcile.finished" not in await installation_story(trial):
+        await trial.lane.client.wait_for_sync(await trial.lane.client.sync())
+        await asyncio.sleep(_SYNC_SECONDS)
 
 
 async def installation_story(trial: Trial) -> list[str]:

@@ -17,7 +17,7 @@ from starter.prove.boundaries import is_of_an_order
 from starter.prove.case import Case, Line
 from starter.prove.lane import LOOK_SECONDS, Lane
 from starter.prove.looking import look
-from starter.prove.verdict import Facts
+from starter.prove.verdict import Expects, Facts
 
 if TYPE_CHECKING:
     from starter.prove.workers import WatchedWorker
@@ -47,6 +47,7 @@ class Trial:
         self.persons: list[str] = []
         self.troubles: list[str] = []
         self.unlisted: list[str] = []
+        self.expects = Expects.ONE_SALE
         self._listed = frozenset(listed)
         self._known = frozenset(known)
 
@@ -136,6 +137,7 @@ class Trial:
             persons=self.persons,
             unlisted=self.unlisted,
             troubles=self.troubles,
+            expects=self.expects,
         )
 
     async def _ended_without_a_row(self) -> bool:

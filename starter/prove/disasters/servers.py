@@ -6,7 +6,12 @@ from starter.prove.disasters import (
     inventory_gone,
     inventory_locked,
     inventory_readonly,
+    inventory_restored,
+    late_sale,
+    old_schema,
+    seller_away,
     temporal_killed,
+    temporal_lost,
 )
 from starter.prove.disasters.plan import Disaster
 from starter.prove.outage import MOMENTS
@@ -18,6 +23,14 @@ SERVERS = (
         temporal_killed.temporal_killed,
         named=temporal_killed.MOMENTS,
         is_private=True,
+    ),
+    Disaster(
+        "temporal-lost",
+        "Temporal's file deleted with an order in flight, and the server started anew as another cluster",
+        temporal_lost.temporal_lost,
+        named=temporal_lost.PLACES,
+        is_private=True,
+        short=0,
     ),
     Disaster(
         "inventory-locked",
@@ -49,5 +62,43 @@ SERVERS = (
         named=inventory_gone.PLACES,
         has_own_database_server=True,
         limit_seconds=inventory_gone.LIMIT_SECONDS,
+    ),
+    Disaster(
+        "seller-away",
+        "the seller is killed, or refuses connections, and is back a day later",
+        seller_away.seller_away,
+        named=seller_away.PLACES,
+        is_private=True,
+        left_out="timers of Temporal that last for days: shown by time-skipping tests (tests/workflows)",
+    ),
+    Disaster(
+        "late-sale",
+        "a sale shows up after the order was given up, or ruled as not placed",
+        late_sale.late_sale,
+        named=late_sale.PLACES,
+        short=0,
+    ),
+    Disaster(
+        "old-schema",
+        "the inventory is of the release before, with an order in flight",
+        old_schema.old_schema,
+        named=old_schema.MOMENTS,
+        is_private=True,
+        short=0,
+    ),
+    *(
+        Disaster(
+            kind,
+            "a copy of the inventory from between reservation and sale is put back after the sale",
+            inventory_restored.inventory_restored,
+            named=places,
+            databases=(database,),
+            is_private=True,
+            short=0,
+        )
+        for kind, database, places in (
+            ("inventory-restored", Database.SQLITE, inventory_restored.PLACES),
+            ("database-restored", Database.POSTGRESQL, inventory_restored.PLACES_OF_SERVERS),
+        )
     ),
 )

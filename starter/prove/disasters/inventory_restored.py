@@ -1,0 +1,163 @@
+"""A copy of the inventory, taken between reservation and sale, is put back after the sale, without any restore command.
+
+The copy has never heard of the purchase. Evercert notices by the sequence file beside the master key, buys nothing before
+the seller's list was compared, and adopts the sale. A place says which files were copied, when the copy is put back, and
+whether the worker is stopped for it or goes on; *hidden* is a seller that shows the sale only later.
+"""
+
+import contextlib
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from starter.prove.boundaries import Blow, Strike
+from starter.prove.case import Database
+from starter.prove.databases import copy_database, file_of, files_of, rename_database
+from starter.prove.moments import BOUNDARIES, Moment, bring, let_go, require, until_reconciled
+from starter.prove.trial import Trial
+from starter.prove.verdict import Expects
+
+_HIDDEN = "hidden"
+_HIDDEN_SECONDS = 86_400.0
+_STOPPED, _RUNNING = "stopped", "running"
+_LATER = (Moment.PLACED, Moment.AWAITING, Moment.RECORDING)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a place says.
+
+    Attributes:
+        files: ``file`` alone, or ``all``: the log and its index, too. A database server has one way only.
+        moment: when the copy is put back.
+        how: ``stopped`` or ``running``.
+        is_hidden: the seller hides the sale until the wait for the comparison was told.
+    """
+
+    files: str
+    moment: Moment
+    how: str
+    is_hidden: bool = False
+
+    def __str__(self) -> str:
+        words = (self.files, self.moment.value, self.how, *((_HIDDEN,) if self.is_hidden else ()))
+        return " ".join(words)
+
+
+def read_place(at: str) -> Place:
+    """Return what a place such as ``file placed stopped hidden`` says."""
+    files, moment, how, *rest = at.split()
+    return Place(files, Moment(moment), how, rest == [_HIDDEN])
+
+
+def _places(*files: str) -> tuple[str, ...]:
+    return tuple(
+        str(Place(copied, moment, how, is_hidden))
+        for copied, moment, how, is_hidden in (
+            *product(files, _LATER, (_STOPPED,), (False,)),
+            *product(files, (Moment.PLACED,), (_STOPPED,), (True,)),
+            *product(files[-1:], (Moment.PLACED,), (_RUNNING,), (False, True)),
+        )
+    )
+
+
+PLACES = _places("file", "all")
+PLACES_OF_SERVERS = _places("all")
+
+
+async def inventory_restored(trial: Trial) -> None:
+    """Copy, let the order be sold, put the copy back, and let Evercert find the sale."""
+    place = read_place(trial.case.at)
+    trial.expects = Expects.FORGOTTEN
+    first = await bring(trial, Moment.RESERVED)
+    store = _Store(trial, place)
+    await store.copy()
+    await first.kill()
+    if place.moment is Moment.AWAITING:
+        await trial.lane.fault("issue_delay", seconds=_HIDDEN_SECONDS)
+    at = BOUNDARIES.get(place.moment)
+    worker = await trial.lane.start_worker(Strike(at, Blow.FREEZE) if at else None)
+    assert trial.started is not None
+    if at is None:
+        await trial.lane.until(trial.started, lambda it: it.look.startswith("not issued yet"))
+    elif not await trial.until_struck(worker, goes_on=True):
+        return
+    if place.is_hidden:
+        await trial.lane.fault("unknown_order_shape", shape="error", hide=True)
+        await trial.lane.fault("query_lag", seconds=_HIDDEN_SECONDS)
+    if place.how == _STOPPED:
+        await worker.kill()
+    await store.put_back()
+    if place.how == _RUNNING:
+        worker.wake()
+        await worker.until_quiet()
+        await worker.kill()
+    await trial.lane.start_worker()
+    if place.is_hidden:
+        await _until_awaited(trial)
+    await let_go(trial, worker)
+    await trial.finish()
+    await until_reconciled(trial)
+    require(trial, holds=not trial.persons, otherwise=f"a person had to help: {', '.join(trial.persons)}")
+
+
+async def _until_awaited(trial: Trial) -> None:
+    """Wait until the order says that it waits for the comparison."""
+    assert trial.started is not None
+    record = await trial.lane.until(
+        trial.started, lambda it: it.error_code == "reconcile-first" or it.state == "issued"
+    )
+    require(trial, holds=record.waiting_for == "account", otherwise="the wait for the comparison was not told")
+
+
+class _Store:
+    """The copy of a case."""
+
+    def __init__(self, trial: Trial, place: Place) -> None:
+        self._lane = trial.lane
+        self._place = place
+        self._folder = trial.lane.options.home / "copy"
+        self._copied = f"{trial.lane.options.database_name}_copy"
+
+    async def copy(self) -> None:
+        """Copy the inventory as it is now. The worker stands still."""
+        if self._lane.options.database is Database.POSTGRESQL:
+            await self._copy_database()
+            return
+        file = file_of(self._lane)
+        if self._place.files == "file":
+            with contextlib.closing(sqlite3.connect(file)) as connection:  # as happens by itself now and then
+                connection.execute("PRAGMA wal_checkpoint(FULL)")
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        for part in files_of(self._lane) if self._place.files == "all" else [file]:
+            shutil.copyfile(part, self._folder / part.name)
+
+    async def put_back(self) -> None:
+        """Put the copy where the inventory was."""
+        await self._lane.close_inventory()
+        if self._lane.options.database is Database.POSTGRESQL:
+            await self._put_database_back()
+        else:
+            for part in files_of(self._lane):
+                part.unlink()
+            for part in sorted(self._folder.iterdir()):
+                self._put(part)
+        await self._lane.reopen_inventory()
+
+    def _put(self, part: Path) -> None:
+        target = file_of(self._lane).with_name(part.name)
+        shutil.copyfile(part, target)
+        target.chmod(0o600)
+
+    async def _copy_database(self) -> None:
+        await self._lane.close_inventory()
+        await copy_database(self._lane, self._copied)
+        await self._lane.reopen_inventory()
+
+    async def _put_database_back(self) -> None:
+        now = self._lane.options.database_name
+        await rename_database(self._lane, now, f"{now}_newer")
+        await rename_database(self._lane, self._copied, now)
