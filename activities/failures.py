@@ -59,17 +59,17 @@ class _Translating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 the SDK's name
         info = activity.info()
         pulse = asyncio.create_task(_pulse(info))
-        try:
-            with structlog.contextvars.bound_contextvars(workflow=info.workflow_id, activity=info.activity_type):
+        with structlog.contextvars.bound_contextvars(workflow=info.workflow_id, activity=info.activity_type):
+            try:
                 return await super().execute_activity(input)
-        except EvercertError as error:
-            raise as_failure(error, attempt=info.attempt) from None
-        except (asyncio.CancelledError, ApplicationError):
-            raise
-        except Exception as error:  # noqa: BLE001 the edge: nothing foreign may pass into a history
-            raise as_failure(_bug(error, info.activity_type), attempt=info.attempt) from None
-        finally:
-            pulse.cancel()
+            except EvercertError as error:
+                raise as_failure(error, attempt=info.attempt) from None
+            except (asyncio.CancelledError, ApplicationError):
+                raise
+            except Exception as error:  # noqa: BLE001 the edge: nothing foreign may pass into a history
+                raise as_failure(_bug(error, info.activity_type), attempt=info.attempt) from None
+            finally:
+                pulse.cancel()
 
 
 async def _pulse(info: activity.Info) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from temporalio import activity
 from temporalio.api.failure.v1 import Failure
@@ -137,7 +138,7 @@ def leaking() -> Callable[[], Any]:
 
 
 async def test_nothing_of_an_unexpected_error_passes() -> None:
-    with capture_logs() as logs:
+    with capture_logs([merge_contextvars]) as logs:
         got = await failure(leaking())
     assert got.type == "internal-error"
     assert "unexpected ExceptionGroup" in got.message
@@ -147,6 +148,7 @@ async def test_nothing_of_an_unexpected_error_passes() -> None:
     assert (line["event"], line["log_level"], line["error_type"]) == ("activity.failed", "error", "ExceptionGroup")
     assert "in work" in line["trace"]
     assert line["trace_id"] in got.message
+    assert (line["workflow"], line["activity"]) == ("test", "purchase")
 
 
 async def test_the_search_for_the_secret_finds_one_that_passes() -> None:
