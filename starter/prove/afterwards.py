@@ -13,10 +13,10 @@ _MOST_TOLD = 5
 
 @dataclass(frozen=True)
 class Check:
-    """Something that was checked over all runs of a lane.
+    """Something that was checked over all runs of a lane, or of all lanes together.
 
     Attributes:
-        name: what, and of which lane.
+        name: what, or of which lane.
         counted: how many things were looked at.
         breaches: what was found that may not be, one sentence each.
     """
@@ -26,13 +26,13 @@ class Check:
     breaches: tuple[str, ...] = ()
 
 
-async def replayed(lane: Lane) -> Check:
+async def replayed(lane: Lane, _texts: Sequence[str] = ()) -> Check:
     """Replay the history of every run, open or closed, killed or cancelled, with the present code."""
     report = await replay_histories(lane.temporal, lane.temporal.namespace)
     found = [f"run {it.workflow_id} does not replay: {it.reason}" for it in report.failures[:_MOST_TOLD]]
     if not report.count:
         found.append("there was nothing to replay")
-    return Check(f"replay of {lane.options.name}", report.count, tuple(found))
+    return Check(lane.options.name, report.count, tuple(found))
 
 
 async def searched(lane: Lane, texts: Sequence[str] = ()) -> Check:

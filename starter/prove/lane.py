@@ -163,6 +163,11 @@ class Lane:
 
     # orders
 
+    @property
+    def has_run(self) -> bool:
+        """Whether a case has run here."""
+        return self._orders > 0
+
     def new_name(self) -> str:
         """Return a name that no case of this lane has used."""
         self._orders += 1
