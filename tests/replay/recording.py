@@ -69,20 +69,34 @@ _IDS = (
     (re.compile(r"\b(crt|key|act|evt)_[a-z2-7]{20,}"), r"<\1>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?"), "<time>"),
 )
-_PASSING = frozenset({"eventTime", "historySizeBytes", "scheduledEventId", "startedEventId", "startToFireTimeout"})
+_PASSING = frozenset(
+    {
+        "activityId",
+        "timerId",
+        "eventTime",
+        "historySizeBytes",
+        "scheduledEventId",
+        "startedEventId",
+        "startToFireTimeout",
+    }
+)
 _EVENT_ID = re.compile(r"(?i)eventid$")
 
 
 def steps(document: dict[str, Any]) -> list[str]:
-    """Return what a run did, in its order, without ids, times and workflow tasks: equal when a path is taken again.
+    """Return what a run did, without ids, times and workflow tasks: equal when a path is taken again.
 
-    What came in from outside is left out where its place among other things is a matter of timing.
+    Sorted, and without what came in from outside: what a handler does beside the story is a matter of timing. The order is
+    what replay holds fast.
     """
-    return [
+    return sorted(
         json.dumps(_steady(event), sort_keys=True)
         for event in document["events"]
-        if not re.search(r"WORKFLOW_TASK|ACTIVITY_TASK_(STARTED|COMPLETED|CANCELED)|SIGNALED", event["eventType"])
-    ]
+        if not re.search(
+            r"WORKFLOW_TASK|ACTIVITY_TASK_(STARTED|COMPLETED|CANCELED)|SIGNALED|EXECUTION_CANCEL_REQUESTED",
+            event["eventType"],
+        )
+    )
 
 
 def decoded(data: str) -> str:
