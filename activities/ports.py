@@ -637,7 +637,8 @@ class Inventory(Protocol):
         """Take all unique keys and write the intention to buy (state ``reserved``), in one transaction.
 
         Repeating by the same owner returns the act as it stands. Raises ``InvalidRequest`` with ``duplicate-order`` or
-        ``already-issued`` (the message names the other order), ``request-id-reused``, or ``Refused('act-in-progress')`` for another owner.
+        ``already-issued`` (the message names the other order), ``request-id-reused``, or ``Refused('act-in-progress')``
+        for another owner.
         """
         ...
 

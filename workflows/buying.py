@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows.details import money
 from workflows.order_run import OrderRun
 from workflows.search_attributes import cut
-from workflows.steps import CancelAsked
+from workflows.steps import CANCEL_AT_ONCE, CancelAsked
 
 _DAYS_A_MONTH = 30.4375
 
@@ -66,6 +66,8 @@ class Buying(OrderRun):
             max_price=request.max_price,
             allow_duplicate=request.allow_duplicate,
         )
+        if self._steps.cancel_asked and workflow.patched(CANCEL_AT_ONCE):
+            raise CancelAsked  # it came together with the key
         self._steps.has_sent = True
         while True:
             asked = given.model_copy(update={"person_asks": self._steps.person_asked})

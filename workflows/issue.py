@@ -103,12 +103,21 @@ class IssueCertificate(Buying, Proving):
         while True:
             try:
                 return await asyncio.shield(story)
+            except CancelAsked:
+                await self._until_temporal_is_asked()
+                raise
             except asyncio.CancelledError:
                 if story.done() or workflow.cancellation_reason() is None:
                     raise
-                self._steps.cancel_asked = True
-                self._state.cancel_note = "asked for; taken at the next safe point"
-                self._state.show()
+                self._take_cancel()
+
+    async def _until_temporal_is_asked(self) -> None:
+        """Wait for the native cancel: only a run that Temporal was asked to cancel can end as cancelled."""
+        if workflow.cancellation_reason() is None:
+            try:
+                await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)
+            except asyncio.CancelledError:
+                return
 
     async def _end_badly(self, state: OrderState, code: str, message: str) -> None:
         self._state.enter(state, detail=message, code=code)

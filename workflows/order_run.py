@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import ActAnswer, Instructions, OrderStatus
 
 from workflows.run_state import RunState
-from workflows.steps import Steps
+from workflows.steps import CANCEL_AT_ONCE, Steps
 
 _NUDGE_GAP = timedelta(seconds=60)
 _NUDGES_A_DAY = 20
@@ -198,6 +198,9 @@ class OrderRun:
 
     async def _ask_to_cancel(self, act: Act) -> ActAnswer:
         self._cancel_reason = act.reason or f"asked by {act.by}"
+        if workflow.patched(CANCEL_AT_ONCE):
+            # Whoever has the answer may rely on it: nothing is begun any more while Temporal is still being asked.
+            self._take_cancel()
         await self._note_act("order.cancel-asked", act)
         # Only a run that Temporal was asked to cancel can end as cancelled; the request comes back as a native cancel.
         await workflow.execute_activity_method(
@@ -206,6 +209,12 @@ class OrderRun:
             **options.told(options.INVENTORY, "Ask Temporal to cancel this run"),
         )
         return ActAnswer(done=True, message="the cancel is taken at the next safe point")
+
+    def _take_cancel(self) -> None:
+        """Let the story stop at its next safe point."""
+        self._steps.cancel_asked = True
+        self._state.cancel_note = "asked for; taken at the next safe point"
+        self._state.show()
 
     async def _note_act(
         self, kind: str, act: Act, *, refused: tuple[str, str] = ("", ""), until: datetime | None = None

@@ -24,6 +24,8 @@ R = TypeVar("R")
 
 _ACCOUNT_CODES = frozenset({"auth-rejected", "account-parked", "seller-answer-changed", "reconcile-first"})
 NOT_OWNER = "not-owner"
+CANCEL_AT_ONCE = "cancel-at-once"
+"""Since then a cancel that was accepted stops what has not begun, a purchase above all."""
 
 
 class TermOver(Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.messages import AwaitResult, PurchaseResult, RefundResult, ResolveInput
-from domain.errors import Refused
+from activities.messages import AwaitResult, CancelInput, PurchaseResult, RefundResult, ResolveInput
+from domain.errors import NotYet, Refused
 from tests.workflows.conftest import REQUEST, Start
 from tests.workflows.test_issue import BY, IN_DOUBT, PLACED, failure_of, needs_person, until
 from tests.workflows.world import ACTIVE, Script, World, not_yet
@@ -155,6 +156,36 @@ async def test_cancel_before_the_purchase_buys_nothing(start: Start, env: Workfl
     assert world.purchases.calls == 0
     assert world.states()[-1] == "cancelled"
     assert world.notes[-1].detail.startswith("nothing was bought")
+
+
+@dataclass
+class SlowToCancel(World):
+    """A world where Temporal is asked to cancel only after a while."""
+
+    may_ask: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @activity.defn(name="request_cancel")
+    async def request_cancel(self, given: CancelInput) -> None:
+        await self.may_ask.wait()
+        await super().request_cancel(given)
+
+
+async def test_a_cancel_that_was_accepted_stops_the_purchase_at_once(start: Start, env: WorkflowEnvironment) -> None:
+    """Not only once Temporal has been asked: until then the order would go on to its purchase."""
+    away = NotYet("issuance-pending", "not at the first try", retry_after=timedelta(seconds=3))
+    world = SlowToCancel(checking=Script([away, None]))
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        await until(handle, lambda s: s["state"] == "checking" and world.checking.calls > 0)
+        asking = asyncio.create_task(handle.execute_update("cancel", BY))
+        await until(handle, lambda s: bool(world.notes))
+        await env.sleep(5)  # the check is tried again before
+        await asyncio.sleep(2)  # and the order would have gone on to its purchase
+        world.may_ask.set()
+        assert (await asking)["done"]
+        await cancelled(handle)
+    assert world.purchases.calls == 0
+    assert [note.kind or note.state for note in world.notes] == ["order.cancel-asked", "cancelled"]
 
 
 async def knock(handle: Any, door: str) -> None:
