@@ -30,6 +30,9 @@ class DatabaseName(StrEnum):
 async def prove(
     call: Call,
     full: Annotated[bool, typer.Option("--full", help="Every case: more than a thousand, about an hour.")] = False,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=6, help="With --full: so often, each time mixed anew.")
+    ] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses cases and moments.")] = 1,
     case: Annotated[list[str] | None, typer.Option("--case", help="Only this one, as the table names it.")] = None,
     database: Annotated[list[DatabaseName] | None, typer.Option("--database", help="Only this inventory.")] = None,
@@ -45,6 +48,7 @@ async def prove(
 
     options = ProveOptions(
         full=full,
+        rounds=rounds,
         seed=seed,
         cases=tuple(_read(name) for name in case or ()),
         databases=tuple(Database(name) for name in database or ()),
@@ -56,7 +60,8 @@ async def prove(
         call.note(f"LEFT OUT  {what}")
     call.note(reports.headline(proof))
     if report is not None:
-        words = ["evercert prove", "--full" if full else "", f"--seed {seed}"]
+        more = [f"--rounds {rounds}"] if rounds > 1 else []
+        words = ["evercert prove", "--full" if full else "", *more, f"--seed {seed}"]
         report.write_text(reports.page(proof, " ".join(word for word in words if word)))
     code = Exit.INTERRUPTED if proof.interrupted else Exit.DONE
     again = [f"evercert prove --case '{outcome.case.name}'" for outcome in proof.broken[:3]]

@@ -68,37 +68,34 @@ def read_case(name: str) -> Case:
     return Case(kind, at, Database(database), Repeated(repeated), Line(line), int(seed))
 
 
-Setting = tuple[Database, Repeated, Line]
-
-
-def settings(databases: Sequence[Database]) -> list[Setting]:
-    """Return every combination of database, repeated-id mode and line."""
-    return [(database, repeated, line) for line in Line for repeated in Repeated for database in databases]
-
-
 def kills(
-    boundaries: Mapping[tuple[Database, Line], Sequence[str]], databases: Sequence[Database], *, count: int, seed: int
+    boundaries: Mapping[tuple[Database, Line], Sequence[str]],
+    databases: Sequence[Database],
+    *,
+    seed: int,
+    rounds: int = 1,
 ) -> list[Case]:
-    """Return ``count`` kills spread over every setting and boundary, seeded.
+    """Return the kills of some rounds, in each of which every boundary of every line is struck once.
 
-    Each boundary of each line comes once before any comes twice; the mode and the database of a repetition are other ones.
+    The mode and the database of a boundary are other ones in each round; as many rounds as there are pairs of them strike
+    every boundary in every setting.
 
     Args:
         boundaries: what an undisturbed run passes through, for each database and line.
         databases: to spread over.
-        count: how many cases; fewer when there are not so many.
-        seed: shuffles the order and the first choice of each boundary.
+        seed: chooses with which pair a boundary begins, the moments, and the order.
+        rounds: how many.
     """
     dice = Random(seed)  # noqa: S311 - reproducible on purpose
-    rounds: list[list[Case]] = []
-    for database, repeated, line in settings(databases):
-        for place, at in enumerate(boundaries[database, line]):
-            number = (place + list(Repeated).index(repeated) + len(Repeated) * list(databases).index(database)) % (
-                len(Repeated) * len(databases)
-            )
-            while len(rounds) <= number:
-                rounds.append([])
-            rounds[number].append(Case("kill", at, database, repeated, line, dice.randrange(1, 1_000_000)))
-    for one in rounds:
-        dice.shuffle(one)
-    return [case for one in rounds for case in one][:count]
+    pairs = [(repeated, database) for repeated in Repeated for database in databases]
+    cases: list[Case] = []
+    for number in range(min(rounds, len(pairs))):
+        here = []
+        for pair, (repeated, database) in enumerate(pairs):
+            for line in Line:
+                for place, at in enumerate(boundaries[database, line]):
+                    if (place + pair + seed) % len(pairs) == number:
+                        here.append(Case("kill", at, database, repeated, line, dice.randrange(1, 1_000_000)))
+        dice.shuffle(here)
+        cases += here
+    return cases

@@ -1,7 +1,6 @@
 """Which cases a proof runs: all of them, the short form, or those that were named."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from random import Random
 
 from starter.prove.case import Case, Database, Line, Repeated, kills
@@ -10,47 +9,56 @@ from starter.prove.disasters import DISASTERS, Disaster, Places
 Boundaries = Mapping[tuple[Database, Line], Sequence[str]]
 """What an undisturbed run passes through, for each database and line."""
 
-FULL_KILLS = 1200
-SHORT_KILLS = 24
+SHORT_KILLS = 16
 _LONGEST_LINES = (Line.RESET,)
 """Lines whose cases wait out the half minute in which a purchase may still leave."""
 
 
-def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int) -> list[Case]:
-    """Return the cases of the full form: the kills, then every place of every other disaster."""
-    cases = kills(boundaries, databases, count=FULL_KILLS, seed=seed)
+def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int, rounds: int = 1) -> list[Case]:
+    """Return the cases of the full form.
+
+    In each round every boundary of every line sees a kill, and every place of every other disaster sees that; the
+    repeated-id mode, and where places are boundaries the database, go round with the place, the seed and the round.
+    """
+    cases = kills(boundaries, databases, seed=seed, rounds=rounds)
     dice = Random(seed)  # noqa: S311 - reproducible on purpose
     for disaster in _others():
-        cases += _cases_of(disaster, boundaries, databases, dice)
-    return cases
+        for number in range(rounds):
+            cases += _cases_of(disaster, boundaries, databases, dice, seed + number)
+    return list(dict.fromkeys(cases))
 
 
 def short_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int) -> list[Case]:
     """Return the cases of the short form: a seeded choice of kills that spend money, and one or two of each disaster."""
     dice = Random(seed)  # noqa: S311 - the same
-    every = [case for case in kills(boundaries, databases, count=10**6, seed=seed) if case.line not in _LONGEST_LINES]
+    every = [case for case in kills(boundaries, databases, seed=seed, rounds=6) if case.line not in _LONGEST_LINES]
     spending = [case for case in every if case.at.startswith("purchase/")]
     cases = dice.sample(spending, min(SHORT_KILLS // 2, len(spending)))
-    cases += dice.sample(every, min(SHORT_KILLS - len(cases), len(every)))
+    others = [case for case in every if case not in spending]
+    cases += dice.sample(others, min(SHORT_KILLS - len(cases), len(others)))
     for disaster in _others():
-        found = _cases_of(disaster, boundaries, databases, dice)
+        found = _cases_of(disaster, boundaries, databases, dice, seed)
         cases += dice.sample(found, min(disaster.short, len(found)))
-    return list(dict.fromkeys(cases))
+    return cases
 
 
 def _others() -> list[Disaster]:
     return [disaster for disaster in DISASTERS.values() if disaster.kind != "kill"]
 
 
-def _cases_of(disaster: Disaster, boundaries: Boundaries, databases: Sequence[Database], dice: Random) -> list[Case]:
-    """Return one case for each database, line and place; the repeated-id mode changes from place to place."""
-    cases = []
+def _cases_of(
+    disaster: Disaster, boundaries: Boundaries, databases: Sequence[Database], dice: Random, turn: int
+) -> list[Case]:
+    """Return one case for each line and place, where the disaster names its places itself for each database, too."""
+    cases: list[Case] = []
     usable = [database for database in databases if database in disaster.databases]
-    for database, line in product(usable, disaster.lines):
-        places = _places(disaster, boundaries[database, line], dice)
-        for number, at in enumerate(places):
-            repeated = list(Repeated)[number % len(Repeated)]
-            cases.append(Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000)))
+    for line in disaster.lines:
+        for kind, database in enumerate(usable):
+            for number, at in enumerate(_places(disaster, boundaries[database, line], Random(turn))):  # noqa: S311
+                is_its_turn = disaster.places is Places.NAMED or (number + kind + turn) % len(usable) == 0
+                if is_its_turn:
+                    repeated = list(Repeated)[(number + turn) % len(Repeated)]
+                    cases.append(Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000)))
     return cases
 
 

@@ -28,6 +28,7 @@ class ProveOptions:
 
     Attributes:
         full: every case instead of the short form.
+        rounds: of the full form: in each one the modes and databases of boundaries are other ones.
         seed: chooses cases and moments; the same seed gives the same cases.
         cases: only these, by name.
         databases: empty: SQLite, and PostgreSQL where it can be had.
@@ -39,6 +40,7 @@ class ProveOptions:
     """
 
     full: bool = False
+    rounds: int = 1
     seed: int = 1
     cases: tuple[Case, ...] = ()
     databases: tuple[Database, ...] = ()
@@ -215,8 +217,11 @@ class Prover:
         options = self._options
         cases = list(options.cases)
         if not cases:
-            choose = all_cases if options.full else short_cases
-            cases = choose(self._boundaries, self._databases, seed=options.seed)
+            found, databases, seed = self._boundaries, self._databases, options.seed
+            if options.full:
+                cases = all_cases(found, databases, seed=seed, rounds=options.rounds)
+            else:
+                cases = short_cases(found, databases, seed=seed)
         self._count, self._done = len(cases), 0
         self.proof.missing = len(cases)
         self._say(f"running {len(cases)} cases on {len(self._lanes)} lanes")

@@ -112,13 +112,15 @@ def test_a_name_that_names_no_case(name: str) -> None:
         read_case(name)
 
 
-def test_every_boundary_is_struck_once_before_any_is_struck_twice() -> None:
-    lines = len(Line)
-    first = kills(BOUNDARIES, DATABASES, count=len(PLACES) * lines, seed=3)
-    assert {(case.at, case.line) for case in first} == {(place, line) for place in PLACES for line in Line}
-    everything = kills(BOUNDARIES, DATABASES, count=10**6, seed=3)
-    assert len(everything) == len(set(everything)) == len(PLACES) * lines * len(Repeated) * len(DATABASES)
+def test_every_boundary_is_struck_once_a_round_and_in_every_setting_after_all_rounds() -> None:
+    once = {(place, line) for place in PLACES for line in Line}
+    first = kills(BOUNDARIES, DATABASES, seed=3)
+    assert len(first) == len(once)
+    assert {(case.at, case.line) for case in first} == once
     assert {(case.database, case.repeated) for case in first} == {(d, r) for d in Database for r in Repeated}
+    everything = kills(BOUNDARIES, DATABASES, seed=3, rounds=6)
+    settings = {(case.at, case.line, case.database, case.repeated) for case in everything}
+    assert len(everything) == len(settings) == len(once) * len(Repeated) * len(DATABASES)
 
 
 def test_the_same_seed_gives_the_same_cases_and_another_one_others() -> None:
@@ -131,8 +133,10 @@ def test_the_same_seed_gives_the_same_cases_and_another_one_others() -> None:
 
 def test_the_full_form_has_a_thousand_cases_and_the_short_one_some_of_each_kind() -> None:
     many = {key: [f"purchase/port.call#{number}/before" for number in range(180)] for key in BOUNDARIES}
-    cases = kills(many, DATABASES, count=1200, seed=1)
-    assert len(cases) == 1200
+    many |= {key: [*places, *PLACES] for key, places in many.items()}
+    cases = all_cases(many, DATABASES, seed=1)
+    assert len(cases) > 1000
+    assert {case.kind for case in cases} == set(DISASTERS)
     short = short_cases(BOUNDARIES, DATABASES, seed=1)
     assert sum(case.kind == "kill" for case in short) == SHORT_KILLS
     wanted = {kind for kind, disaster in DISASTERS.items() if disaster.short}
