@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 
-from activities.adapters.build import adapter_settings, open_adapters
 from activities.interface import WORKFLOW_QUEUE
 from starter.client import StartedOrder
 from starter.prove.canary import (
@@ -28,11 +27,10 @@ from starter.prove.canary import (
     CanaryReport,
     Found,
     OwnAct,
-    Places,
-    planted,
     private_key_canaries,
     scan_everything,
 )
+from starter.prove.canary_machine import canaries_of, places_of
 from starter.stack import ACCOUNT
 from tests.integration.failing_worker import ADAPTERS, DECOY
 from tests.integration.support import House, open_house, run_cli, until_true
@@ -53,7 +51,6 @@ PASTED_PEM = PASTED.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryptio
 PASTED_DER = PASTED.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 _LIST = ("order", "list")
 _BY_VARIABLE = "env:CANARY_ADDRESS"
-_METRICS = re.compile(r"(http://\S+/metrics)")
 
 
 @asynccontextmanager
@@ -261,37 +258,18 @@ async def _with_a_database_password(house: House) -> dict[str, str]:
 # the scan
 
 
-async def canaries_of(house: House) -> list[Canary]:
-    settings = house.stack.settings
-    async with open_adapters(adapter_settings(settings)) as adapters:
-        found = await planted(adapters, settings.inventory_url, (settings.base_dir / "master.key").read_bytes())
-    told: Any = house.stack.control("secrets")
-    for order in told["orders"]:
-        found.append(Canary(f"token of order {order['seller_order_id']}", order["token_code"].encode()))
-    return [
-        *found,
+async def report_of(house: House, own_acts: list[OwnAct], texts: dict[str, str]) -> CanaryReport:
+    _say("report_of")
+    canaries = [
+        *await canaries_of(house.stack),
         Canary("typed password", PASSWORD.encode()),
         Canary("database password", DATABASE_PASSWORD.encode()),
         Canary("decoy", DECOY.encode()),
         *private_key_canaries("pasted key", PASTED_DER),
     ]
-
-
-async def report_of(house: House, own_acts: list[OwnAct], texts: dict[str, str]) -> CanaryReport:
-    _say("report_of")
-    home = house.stack.options.home
-    metrics = _METRICS.findall((home / "temporal" / "temporal.log").read_text())
-    places = Places(
-        client=house.client.temporal,
-        inventory_url=house.stack.settings.inventory_url,
-        logs=[home / "worker.log", home / "temporal" / "temporal.log", home / "sandbox" / "log.txt"],
-        texts=texts,
-        folders=[home],
-        without=[home / "master.key", home / "sandbox"],
-        engine_files=sorted((home / "temporal").glob("temporal.db*")),
-        metrics=metrics,
-    )
-    return await scan_everything(places, await canaries_of(house), own_acts)
+    kinds = {canary.kind.partition(" key_")[0].partition(" of ")[0] for canary in canaries}
+    assert {"master key", "seller token", "TSIG secret", "private key", "token"} <= kinds
+    return await scan_everything(places_of(house.stack, house.client.temporal, texts), canaries, own_acts)
 
 
 async def test_no_secret_is_found_anywhere(tmp_path: Path) -> None:
