@@ -47,7 +47,8 @@ class SyncOrders:
             ApplicationError: the inventory or Temporal answers in a way that no repeating mends.
         """
         del given  # taken by __init__
-        self._show("at work")
+        workflow.upsert_search_attributes(search_attributes.updates({"EvercertKind": "sync"}, {}))
+        workflow.set_current_details(_page("Looking for lost orders and unknown sales", self._result))
         try:
             await self._take_up_orphans()
             await self._compare_accounts()
@@ -132,7 +133,7 @@ class SyncOrders:
             **options.told(options.INVENTORY, "Read how far the inventory has come"),
         )
         self._add(audit_sequence=mark.audit_sequence)
-        self._show("done")
+        workflow.set_current_details(_page("Looked at everything", self._result))
         return self._result
 
     def _add(self, **found: Any) -> None:
@@ -148,19 +149,13 @@ class SyncOrders:
                 SyncInput(orders_after=self._orders_after, accounts_after=self._accounts_after, so_far=self._result)
             )
 
-    def _show(self, state: str) -> None:
-        if state != "done":
-            workflow.upsert_search_attributes(search_attributes.updates({"EvercertKind": "sync"}, {}))
-        workflow.set_current_details(_page(state, self._result))
-
 
 def _by_name(skipped: Iterable[SkippedAccount]) -> tuple[SkippedAccount, ...]:
     return tuple(sorted(skipped, key=lambda it: it.account))
 
 
-def _page(state: str, result: SyncResult) -> str:
+def _page(headline: str, result: SyncResult) -> str:
     """Return the current details: what was found, and what a person should do."""
-    headline = "Looked at everything" if state == "done" else "Looking for lost orders and unknown sales"
     lines = [
         f"## {headline}",
         f"- open orders looked at: {result.orders_looked_at}, of them lost: {result.runs_started} taken up now",
