@@ -208,7 +208,7 @@ class Stack:
         if not key.exists():
             create_master_key(key)
         self.settings.paths.data.mkdir(parents=True, exist_ok=True)
-        await upgrade_inventory(self.settings.inventory_url)
+        await upgrade_inventory(self.settings.inventory_url, self.settings.sequence_file)
         async with open_adapters(adapter_settings(self.settings)) as adapters:
             await add_sandbox_accounts(
                 adapters, self.sandbox, self.root_certificate(), visibility_minutes=self.options.visibility_minutes

@@ -231,14 +231,16 @@ def create_master_key(path: Path) -> None:
     create_kek_file(path)
 
 
-async def upgrade_inventory(url: str) -> str:
-    """Bring the schema up to date; returns what was done, in words, or ``""``."""
+async def upgrade_inventory(url: str, sequence_file: Path) -> str:
+    """Bring the schema up to date; returns what was done, in words, or ``""``. Raises as :func:`open_adapters`."""
+    await _require_own_log(url, WatermarkFile(sequence_file))
     done: list[str] = []
     await upgrade(url, done.append)
     return "; ".join(done)
 
 
-async def check_inventory_schema(url: str) -> str:
-    """Return what is wrong with the schema, or ``""``."""
+async def check_inventory_schema(url: str, sequence_file: Path) -> str:
+    """Return what is wrong with the schema, or ``""``. Raises as :func:`open_adapters`: even to read opens the file."""
+    await _require_own_log(url, WatermarkFile(sequence_file))
     state = await schema_state(url)
     return "" if state.ok else f"the schema is at {state.current or 'nothing'}, this release needs {state.head}"

@@ -219,13 +219,13 @@ def _create_key(path: Path) -> None:
 async def _upgrade(settings: "Settings") -> str:
     from activities.adapters.build import upgrade_inventory
 
-    return await upgrade_inventory(settings.inventory_url)
+    return await upgrade_inventory(settings.inventory_url, settings.sequence_file)
 
 
 async def _schema(settings: "Settings") -> str:
     from activities.adapters.build import check_inventory_schema
 
-    return await check_inventory_schema(settings.inventory_url)
+    return await check_inventory_schema(settings.inventory_url, settings.sequence_file)
 
 
 async def _temporal(settings: "Settings") -> "Client":
