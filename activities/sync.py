@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 from temporalio import activity
 
+from activities.act_changes import ActChanges
 from activities.interface import SyncActivities
 from activities.messages import (
     AccountPage,
@@ -88,6 +89,7 @@ class Sync(SyncActivities):
         self._runs = runs
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
+        self._acts = ActChanges(inventory, clock)
 
     # orders whose run is lost
 
@@ -176,9 +178,22 @@ class Sync(SyncActivities):
         asked = sync.unattended(known.values(), now=now, window=visibility_window(account))
         lost = [sale.order.order_id for sale in asked if not await self._runs.is_attended(sale.order)]
         found = sync.compare(listed.ours, known, account=account.name, lost=frozenset(lost))
+        for row in found.adoptions:
+            await self._adopt(known[sync.reference(row)], row)
         for order_id in found.nudges:
             await self._runs.nudge(known[order_id].order.workflow_id)
         return found
+
+    async def _adopt(self, sale: sync.OrderSale, row: SellerOrder) -> None:
+        """Write down a purchase that the inventory has forgotten; changed by its run meanwhile, all is looked at again."""
+        assert sale.act is not None
+        await self._acts.change(
+            sale.act,
+            ActState.PLACED,
+            "purchase.adopted",
+            seller_order_id=row.seller_order_id,
+            charged=row.amount or sale.act.price,
+        )
 
     async def _read(self, account: AccountRecord, since: datetime, now: datetime) -> _Listed:
         async with self._calls.open_account(account.name) as seller:

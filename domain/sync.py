@@ -51,10 +51,17 @@ class OrderSale:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What follows from a list: alerts to raise, and ids of orders whose runs should look at once."""
+    """What follows from a list.
+
+    Attributes:
+        alerts: to raise.
+        nudges: ids of orders whose runs should look at once.
+        adoptions: own sales whose purchase the inventory has forgotten, though their order has the number.
+    """
 
     alerts: tuple[NewAlert, ...] = ()
     nudges: tuple[str, ...] = ()
+    adoptions: tuple[SellerOrder, ...] = ()
 
 
 def reference(row: SellerOrder) -> str:
@@ -92,12 +99,15 @@ def compare(
     """
     alerts: list[NewAlert] = []
     nudges: list[str] = []
+    adoptions: list[SellerOrder] = []
     for order_id, sales in sorted(_by_reference(rows).items()):
         sale = known.get(order_id)
         match standing(sale, is_lost=order_id in lost):
             case Standing.SOLD if sale is not None:
                 further = [row for row in sales if row.seller_order_id != sale.seller_order_id]
                 alerts += [double_sale(sale.order, row, sale.seller_order_id) for row in further]
+                if _is_forgotten(sale):
+                    adoptions += [row for row in sales if row.seller_order_id == sale.seller_order_id]
             case Standing.UNKNOWN | Standing.UNSOLD:
                 first, *further = sales
                 alerts.append(_alert(AlertKind.ORPHAN_SALE, account, order_id, first, sale))
@@ -106,7 +116,7 @@ def compare(
                 nudges.append(order_id)
             case _:
                 pass  # its run looks before it sends, and adopts what it finds
-    return Comparison(tuple(alerts), tuple(nudges))
+    return Comparison(tuple(alerts), tuple(nudges), tuple(adoptions))
 
 
 def standing(sale: OrderSale | None, *, is_lost: bool = False) -> Standing:
@@ -144,6 +154,15 @@ def _is_overdue(sale: OrderSale, now: datetime, window: timedelta) -> bool:
         return False
     begun = sale.act.send_deadline or sale.act.changed_at
     return begun is None or now >= begun + window
+
+
+def _is_forgotten(sale: OrderSale) -> bool:
+    """Tell whether the purchase of a sold order stands as if it had not come to its end.
+
+    So after a copy of the inventory was put under a running worker: its run had the answer, and wrote into the copy what
+    followed.
+    """
+    return sale.act is not None and sale.act.state in (ActState.RESERVED, ActState.SENDING, ActState.IN_DOUBT)
 
 
 def _by_reference(rows: Iterable[SellerOrder]) -> dict[str, list[SellerOrder]]:

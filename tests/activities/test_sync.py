@@ -237,6 +237,22 @@ async def test_a_second_sale_under_one_reference_is_a_double_sale(
     assert await desk.trail("alert") == ["alert.raised"]
 
 
+async def test_twice_a_purchase_that_a_restored_inventory_forgot(desk: Desk, runs: FakeRuns, shop: ListingShop) -> None:
+    """The run had the answer before the copy came, and wrote the number of the sale into the copy."""
+    shop.on_validate = Unavailable("seller-unreachable", "away")
+    await refused(desk.buy())
+    assert await desk.state() is ActState.RESERVED
+    sold = shop.sell(desk.wanted.order_id, "positivessl", "www.example.test")
+    change = OrderChange(seller_order_id=sold.seller_order_id, state="issued")
+    await desk.inventory.change_order(desk.wanted.order_id, change, None, NOW)
+    await twice(work(desk, runs).compare_account, GIVEN)
+    act = await desk.inventory.act(desk.wanted.order_id)
+    assert act is not None
+    assert (act.state, act.seller_order_id) == (ActState.PLACED, sold.seller_order_id)
+    assert (await desk.trail("purchase")).count("purchase.adopted") == 1
+    assert await alerts(desk) == []
+
+
 async def test_a_cancelled_and_refunded_order_is_known_as_sold(desk: Desk, runs: FakeRuns, shop: ListingShop) -> None:
     await desk.buy_until_settled()
     shop.alter(state=SellerState.CANCELLED, is_refund_approved=True)

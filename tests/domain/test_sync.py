@@ -133,6 +133,22 @@ def test_the_list_and_the_look_at_collection_tell_the_same_alert() -> None:
     assert alert == sync.double_sale(placed.order, row("101"), "100")
 
 
+@pytest.mark.parametrize("act", [ActState.RESERVED, ActState.SENDING, ActState.IN_DOUBT])
+@pytest.mark.parametrize("state", [OrderState.AWAITING_ISSUANCE, OrderState.ISSUED])
+def test_a_purchase_that_was_forgotten_while_its_order_has_the_number_is_adopted(
+    state: OrderState, act: ActState
+) -> None:
+    found = compare(row(), row("101"), known=sale(state, act, "100"))
+    assert (found.adoptions, found.nudges) == ((row(),), ())
+    assert told(found) == [("double-sale", "101")]
+    assert compare(row("101"), known=sale(state, act, "100")).adoptions == ()
+
+
+@pytest.mark.parametrize("act", [ActState.PLACED, ActState.REJECTED, ActState.ABANDONED, ActState.NEEDS_PERSON, None])
+def test_a_purchase_that_came_to_its_end_is_not_adopted_again(act: ActState | None) -> None:
+    assert compare(row(), known=sale(OrderState.ISSUED, act, "100")).adoptions == ()
+
+
 # to wake
 
 
