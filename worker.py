@@ -122,6 +122,7 @@ async def run_worker(
     around: Callable[[Adapters], Adapters] = lambda adapters: adapters,
     clock: Clock | None = None,
     sure_after: timedelta = SURE_AFTER,
+    is_lean: bool = False,
 ) -> None:
     """Poll until ``stop`` is set, then let what is being done come to its end (30 s).
 
@@ -133,6 +134,7 @@ async def run_worker(
         around: put between activities and adapters; ``evercert prove`` counts and strikes there.
         clock: instead of this machine's.
         sure_after: how long an order's run must have been lost before another takes it over; only a proof shortens it.
+        is_lean: see :func:`workers`.
 
     Raises:
         Misconfigured: see :func:`preflight`, and what opening the adapters raises.
@@ -143,16 +145,25 @@ async def run_worker(
         client = await connect_temporal(settings)
         await preflight(client, adapters, settings.own_server)
         async with AsyncExitStack() as stack:
-            for worker in workers(client, adapters, roles, sure_after=sure_after):
+            for worker in workers(client, adapters, roles, sure_after=sure_after, is_lean=is_lean):
                 await stack.enter_async_context(worker)
             ready()
             await stop.wait()
 
 
 def workers(
-    client: Client, adapters: Adapters, roles: Sequence[Role] = ALL_ROLES, *, sure_after: timedelta = SURE_AFTER
+    client: Client,
+    adapters: Adapters,
+    roles: Sequence[Role] = ALL_ROLES,
+    *,
+    sure_after: timedelta = SURE_AFTER,
+    is_lean: bool = False,
 ) -> list[Worker]:
-    """Return one worker for each role, not yet started."""
+    """Return one worker for each role, not yet started.
+
+    A lean one asks for one activity at a time: a frozen worker keeps every task that it has asked for until that times out,
+    and one that a proof freezes shall keep as few as can be, or each case takes minutes.
+    """
     offered = activities_by_role(adapters, sure_after=sure_after)
     return [
         Worker(
@@ -161,6 +172,8 @@ def workers(
             workflows=WORKFLOWS if role is Role.WORKFLOWS else (),
             activities=offered[role],
             graceful_shutdown_timeout=GRACE,
+            max_concurrent_activities=1 if is_lean else None,
+            max_concurrent_activity_task_polls=1 if is_lean else None,
         )
         for role in roles
     ]

@@ -87,6 +87,7 @@ class Lane:
         skew_seconds: float = 0.0,
         skew_after: Path | None = None,
         sure_after_seconds: float = 0.0,
+        is_lean: bool = False,
         obeys_permissions: bool = False,
     ) -> WatchedWorker:
         """Start a worker and wait until it polls, or strikes itself before that."""
@@ -97,6 +98,7 @@ class Lane:
             skew_seconds=skew_seconds,
             skew_after=skew_after,
             sure_after_seconds=sure_after_seconds,
+            is_lean=is_lean,
             obeys_permissions=obeys_permissions,
         )
         self._workers.append(worker)
@@ -261,4 +263,6 @@ async def open_lane(options: LaneOptions, host: WorkerHost, say: Callable[[str],
         lane = Lane(options, stack, adapters, temporal, host)
         stack_.push_async_callback(lane.close_reopened)
         stack_.push_async_callback(lane.kill_workers)
+        # What only the first worker of a new home does is no part of any case: on a lane in use it would never come.
+        await (await lane.start_worker()).stop()
         yield lane

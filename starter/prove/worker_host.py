@@ -121,6 +121,7 @@ async def _work(wish: dict[str, Any]) -> int:
         ready=Path(wish["ready"]).touch,
         around=watch.around,
         clock=skewed_clock(wish["skew_seconds"], after=Path(wish["skew_after"])) if wish["skew_seconds"] else None,
+        is_lean=wish["is_lean"],
         **({"sure_after": timedelta(seconds=hasty)} if hasty else {}),
     )
     watching.cancel()

@@ -134,6 +134,7 @@ class WorkerHost:
         skew_seconds: float = 0.0,
         skew_after: Path | None = None,
         sure_after_seconds: float = 0.0,
+        is_lean: bool = False,
         obeys_permissions: bool = False,
     ) -> WatchedWorker:
         """Start a worker; it may strike itself before it polls.
@@ -145,6 +146,7 @@ class WorkerHost:
             skew_seconds: its clock is off by so much once the next file exists.
             skew_after: that file.
             sure_after_seconds: how long a run must have been lost before another takes its order over; 0: as ever.
+            is_lean: it asks for one activity at a time, so that it keeps little to itself while it is frozen.
             obeys_permissions: one of root gives up the privilege to pass permissions of files.
         """
         self._number += 1
@@ -162,6 +164,7 @@ class WorkerHost:
             "skew_seconds": skew_seconds,
             "skew_after": str(skew_after or folder / "never"),
             "sure_after_seconds": sure_after_seconds,
+            "is_lean": is_lean,
             "obeys_permissions": obeys_permissions,
         }
         started = asyncio.get_running_loop().create_future()

@@ -104,9 +104,10 @@ async def _finish(trial: Trial) -> None:
         await trial.finish(also=lambda record: record.state == OrderState.AWAITING_REFUND)
         assert trial.started is not None
         record = await trial.lane.record(trial.started)
-        if record is None or record.state != OrderState.AWAITING_REFUND:
+        if record is None or await trial.is_over(record):
             return
-        await _refund(trial, record)
+        if record.state == OrderState.AWAITING_REFUND:
+            await _refund(trial, record)
 
 
 async def _refund(trial: Trial, record: OrderRecord) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from starter.prove.boundaries import Blow, Strike
-from starter.prove.disasters.waking import end, has_gone_on, wake_after_the_end
+from starter.prove.disasters.waking import end, goes_on, has_gone_on, wake_after_the_end
 from starter.prove.trial import Trial
 from starter.prove.workers import WatchedWorker
 
@@ -23,17 +23,16 @@ def sending(boundaries: Sequence[str], dice: Random) -> list[str]:
 
 
 async def freeze(trial: Trial) -> None:
-    """Freeze the worker; wake it when a second one has gone on, or, for odd seeds, when the order is over."""
+    """Freeze the worker; wake it when a second one has gone on or, by one seed in four, when the order is over."""
     frozen = await _frozen(trial)
     if frozen is None:
         return
     first, second = frozen
     at = trial.case.at
-    if trial.case.seed % 2 and at not in _SENDING:
-        await trial.finish()
+    if trial.case.seed % 4 == 3 and await goes_on(trial):
         await wake_after_the_end(trial, first)
     else:
-        await trial.finish(also=lambda record: has_gone_on(second, at))
+        await goes_on(trial, lambda record: has_gone_on(second, at))
         first.wake()
         await trial.finish()
         await end(trial, first)
@@ -60,7 +59,7 @@ async def freeze_late(trial: Trial) -> None:
 async def _frozen(trial: Trial) -> tuple[WatchedWorker, WatchedWorker] | None:
     """Return the frozen worker and the one that goes on."""
     await trial.set_scene()
-    first = await trial.lane.start_worker(Strike(trial.case.at, Blow.FREEZE))
+    first = await trial.lane.start_worker(Strike(trial.case.at, Blow.FREEZE), is_lean=True)
     await trial.order()
     if not await trial.until_struck(first):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from starter.prove.boundaries import Blow, Strike
-from starter.prove.disasters.waking import end, has_gone_on
+from starter.prove.disasters.waking import end, goes_on, has_gone_on
 from starter.prove.trial import Trial
 
 _COMMITS = (
@@ -40,12 +40,12 @@ async def race(trial: Trial) -> None:
     lane, at, seed = trial.lane, trial.case.at, trial.case.seed
     await trial.set_scene()
     once = None if seed % 2 == 0 else lane.options.home / f"{trial.name}.once"
-    workers = [await lane.start_worker(Strike(at, Blow.FREEZE, once)) for _ in range(2)]
+    workers = [await lane.start_worker(Strike(at, Blow.FREEZE, once), is_lean=True) for _ in range(2)]
     await trial.order()
     if not await trial.until_struck(*workers):
         return
     first, second = sorted(workers, key=lambda worker: not worker.has_struck)
-    await trial.finish(also=lambda record: second.has_struck or has_gone_on(second, at))
+    await goes_on(trial, lambda record: second.has_struck or has_gone_on(second, at))
     for worker in (first, second) if seed % 4 < 2 else (second, first):
         worker.wake()
     await trial.finish()

@@ -35,8 +35,8 @@ async def reset(trial: Trial) -> None:
         points = [Random(trial.case.seed).choice(points)]  # noqa: S311 - reproducible on purpose
     ended = await trial.facts()
     for point in points:
-        # Each time a run that is there still: a run that waits is ended by its reset.
-        trial.started = await _reset(trial, trial.started if is_waiting and trial.started else first, point)
+        # Always the first run, whose events these are; the one that goes on meanwhile is ended by the reset.
+        trial.started = await _reset(trial, first, point)
         await _follow(trial, is_waiting=is_waiting)
         now = await trial.facts()
         for what in ("order_id", "seller_order_id", "versions", "serial", "keys", "sales", "posts"):

@@ -1,9 +1,17 @@
 """What is common to disasters that freeze a worker: when another one has gone on, and what the woken one then does."""
 
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from domain.inventory import OrderRecord
 from starter.prove.boundaries import is_of_an_order
 from starter.prove.trial import Trial
 from starter.prove.workers import WatchedWorker
 
+_HELD_LOOKS = 12
 _LOOKED = "purchase/inventory.write_look#1/after"
 
 
@@ -19,6 +27,44 @@ def has_gone_on(worker: WatchedWorker, at: str) -> bool:
         return True
     doing = [place.partition("/")[0] for place in passed if is_of_an_order(place)]
     return activity in doing and any(it != activity for it in doing[doing.index(activity) :])
+
+
+async def goes_on(trial: Trial, also: Callable[[OrderRecord], bool] = lambda record: False) -> bool:
+    """Follow the order while a worker is frozen; False when that one must be woken first, since it holds a lock.
+
+    A process that is frozen in the middle of a transaction on SQLite keeps everybody from writing, and so it should: half a
+    transaction is nobody's.
+    """
+    following = asyncio.create_task(trial.finish(also=also))
+    held = asyncio.create_task(_until_held(trial))
+    done, _ = await asyncio.wait((following, held), return_when=asyncio.FIRST_COMPLETED)
+    for task in (following, held):
+        task.cancel()
+    await asyncio.gather(following, held, return_exceptions=True)
+    if following not in done:
+        return False
+    await following
+    return True
+
+
+async def _until_held(trial: Trial) -> None:
+    """Wait until the inventory's file has been locked for longer than anybody who is awake would lock it."""
+    file, seen = trial.lane.options.home / "data" / "inventory.db", 0
+    while seen < _HELD_LOOKS:
+        await asyncio.sleep(1)
+        seen = seen + 1 if await asyncio.to_thread(_is_locked, file) else 0
+
+
+def _is_locked(file: Path) -> bool:
+    if not file.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+    return False
 
 
 async def end(trial: Trial, *workers: WatchedWorker) -> None:
