@@ -97,8 +97,10 @@ def test_a_sale_that_is_unknown_or_unsold_here_is_an_orphan(known: OrderSale | N
 
 
 def test_of_several_unknown_sales_the_oldest_is_the_orphan_and_each_is_told_once() -> None:
-    later, early = row("99"), row("100", ordered_at=NOW - 2 * HOUR)
-    assert told(compare(later, early, early, later)) == [("orphan-sale", "100"), ("double-sale", "99")]
+    later, early = row("100"), row("99", ordered_at=NOW - 2 * HOUR)
+    assert told(compare(later, early, early, later)) == [("orphan-sale", "99"), ("double-sale", "100")]
+    undated = [row(number, ordered_at=None) for number in ("100", "99")]
+    assert told(compare(*undated)) == [("orphan-sale", "99"), ("double-sale", "100")]
 
 
 def test_a_reserved_order_without_a_run_is_an_orphan_and_with_one_it_is_not() -> None:

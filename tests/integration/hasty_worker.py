@@ -9,7 +9,10 @@ from starter.cli.main import entry
 _patient = Ownership.__init__
 
 
-def _hasty(self: Ownership, inventory: Inventory, runs: Runs, sync: Comparison, clock: Clock) -> None:
+def _hasty(
+    self: Ownership, inventory: Inventory, runs: Runs, sync: Comparison, clock: Clock, sure_after: timedelta
+) -> None:
+    del sure_after
     _patient(self, inventory, runs, sync, clock, timedelta(seconds=2))
 
 
