@@ -104,7 +104,7 @@ class SellerCalls:
         """
         try:
             found = await seller.find(custom_order_id=placement.order_id)
-            if found is not None or act.state is ActState.RESERVED:
+            if found is not None or not await self._may_have_been_sent(run.account, act):
                 return found
             listed = purchase.listed_as_ours(await self.listed_since(seller, act), placement)
             return None if listed is None else await seller.find(seller_order_id=listed.seller_order_id)
@@ -117,6 +117,13 @@ class SellerCalls:
                     next_step=f"look at the seller's answer, then: evercert account check {run.account}",
                 ) from None
             raise
+
+    async def _may_have_been_sent(self, account: str, act: ActRecord) -> bool:
+        """Tell whether the act may stand at the seller: it says so, or the inventory was set back since its order began."""
+        if act.state is not ActState.RESERVED:
+            return True
+        order = await self._inventory.order(act.order_id)
+        return order is not None and not await self._inventory.is_look_fresh(account, order.created_at)
 
     async def listed_since(self, seller: Seller, act: ActRecord) -> tuple[SellerOrder, ...]:
         """Return the seller's list from the day before the act was written; the list is a copy that lags."""

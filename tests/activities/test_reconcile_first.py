@@ -203,6 +203,24 @@ async def test_without_asking_when_it_looked_it_buys_twice(
     assert len(desk.shop.sold) == 2
 
 
+class ListsOnly(Shop):
+    """A seller that shows a sale in its list, and under our reference not yet."""
+
+    async def find(self, *, seller_order_id: str = "", custom_order_id: str = "") -> SellerOrder | None:
+        return None if custom_order_id else await super().find(seller_order_id=seller_order_id)
+
+
+async def test_what_was_forgotten_is_looked_for_by_list_too(desk: Desk, path: Path) -> None:
+    """As after a lost answer: the list may know it where the reference does not."""
+    desk.shop = ListsOnly(desk.clock)
+    await bought_and_set_back(desk, path)
+    assert (await refused(desk.buy())).code == "reconcile-first"
+    desk.clock.move(minutes=61)
+    assert await compare(desk)
+    assert (await desk.buy()).outcome == "placed"
+    assert (len(desk.shop.sold), desk.shop.posts) == (1, 1)
+
+
 # exchanged at the worst moment
 
 
