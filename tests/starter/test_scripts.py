@@ -138,23 +138,31 @@ def test_all_steps_run_in_order_with_a_line_each(checkout: Checkout) -> None:
         "python tests.support.temporal -m tests.support.temporal",
         "python starter.prove.postgres -m starter.prove.postgres",
         "python pytest -m pytest -q -n 2 --dist loadfile -m not php tests",
+        "python starter.server -m starter.server",
+        "evercert prove --summary",
     ]
     steps = [line.split(",")[0] for line in done.stderr.splitlines() if line.startswith("ok ")]
-    assert [step.split()[1] for step in steps] == ["format", "lint", "types", "imports", "tests"]
-    # What pytest says last stays visible, with nothing after it on that stream.
-    assert done.stdout.splitlines()[-1] == "python pytest was here"
+    assert [step.split()[1] for step in steps] == ["format", "lint", "types", "imports", "tests", "prove"]
+    # What pytest and the proof say last stays visible, with nothing of ours between them on that stream.
+    assert done.stdout.splitlines()[-2:] == ["python pytest was here", "evercert was here"]
 
 
 @pytest.mark.parametrize(
     ("broken", "step"),
-    [("ruff", "format lint"), ("mypy", "types"), ("lint-imports", "imports"), ("python_pytest", "tests")],
+    [
+        ("ruff", "format lint"),
+        ("mypy", "types"),
+        ("lint-imports", "imports"),
+        ("python_pytest", "tests"),
+        ("evercert", "prove"),
+    ],
 )
 def test_a_step_that_fails_stops_no_other(checkout: Checkout, broken: str, step: str) -> None:
     done = checkout.run("deploy/test", env={"FAILING": broken})
     assert done.returncode == 1
     assert f"failed: {step};" in done.stderr
     assert "error because of" in done.stderr
-    assert len(checkout.calls) == 8
+    assert len(checkout.calls) == 10
 
 
 def test_steps_can_be_called_singly_and_tests_chosen_by_name(checkout: Checkout) -> None:
@@ -185,6 +193,17 @@ def test_with_all_what_is_left_out_is_a_failure_unless_allowed(checkout: Checkou
     allowed = checkout.run("deploy/test", "--all", "tests", env=broken | {"EVERCERT_WITHOUT": marker})
     assert allowed.returncode == 0
     assert f"left out:\n  tests marked {marker}" in allowed.stderr
+
+
+def test_the_proof_is_left_out_where_there_is_no_server_and_when_tests_are_chosen(checkout: Checkout) -> None:
+    broken = {"FAILING": "python_starter.server"}
+    done = checkout.run("deploy/test", "prove", env=broken)
+    assert done.returncode == 0
+    assert "left out:\n  the proof, because there is no Temporal server" in done.stderr
+    assert checkout.run("deploy/test", "--all", "prove", env=broken).returncode == 1
+    assert checkout.run("deploy/test", "--all", "prove", env=broken | {"EVERCERT_WITHOUT": "server"}).returncode == 0
+    checkout.run("deploy/test", "-k", "one")
+    assert not any(call.startswith("evercert prove") for call in checkout.calls)
 
 
 def test_the_php_sdk_may_always_be_missing_and_is_used_where_it_is(checkout: Checkout, tmp_path: Path) -> None:
@@ -220,7 +239,8 @@ def test_a_build_machine_names_the_tools_that_it_may_not_install(checkout: Check
     done = checkout.run(".ci/run", env=poor)
     assert "LEFT OUT: mvn (Debian package maven), and with it the tests marked timeskip" in done.stderr
     assert done.returncode == 0
-    assert checkout.calls[-1].endswith("--no-skip -m not timeskip and not php tests")
+    (tests,) = (call for call in checkout.calls if call.startswith("python pytest"))
+    assert tests.endswith("--no-skip -m not timeskip and not php tests")
 
     strict = checkout.run(".ci/run", env=poor | {"EVERCERT_CI_STRICT": "1"})
     assert strict.returncode == 1
