@@ -1,11 +1,12 @@
 """Runs a proof: starts everything on free ports in a temporary home, surveys, runs the cases side by side, and judges."""
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -116,6 +117,7 @@ class Prover:
         home.mkdir(parents=True, exist_ok=True)
         try:
             async with AsyncExitStack() as open_:
+                open_.enter_context(_libraries_log_to(home / "prove.log"))
                 await self._open(home, open_)
                 await self._survey()
                 await self._run_cases()
@@ -314,3 +316,16 @@ async def _facts(trial: Trial) -> Facts:
         return await trial.facts()
     except Exception as error:  # noqa: BLE001 - as above
         return Facts(troubles=(*trial.troubles, f"nothing can be looked at: {type(error).__name__}: {error}"))
+
+
+@contextmanager
+def _libraries_log_to(file: Path) -> Iterator[None]:
+    """Keep what libraries say of cut-off looks and dead servers out of the progress: cutting off is what is done here."""
+    handler = logging.FileHandler(file)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
