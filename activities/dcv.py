@@ -9,6 +9,7 @@ from activities.issuance import view_of
 from activities.messages import ProofToPublish, PublishInput, SellerRef
 from activities.order_view import OrderView, overtaken
 from activities.ports import Clock, DnsPublishers, DnsResolver, Inventory, Sellers, ServerView
+from activities.recalling import Recalling
 from activities.seller_calls import SellerCalls
 from domain import cadence, dcv
 from domain.errors import NotYet, Refused
@@ -33,6 +34,7 @@ class Dcv(DcvActivities):
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
         self._view = OrderView(inventory, clock)
+        self._sales = Recalling(inventory, clock)
 
     @activity.defn(name="read_proof")
     async def read_proof(self, given: SellerRef) -> ProofToPublish:
@@ -41,13 +43,14 @@ class Dcv(DcvActivities):
         The seller's data is foreign input: a record outside the ordered names is refused as a whole
         (``proof-out-of-scope``) and a person is called. Twice: the same rows.
         """
-        await self._view.enter(given.run, OrderState.READING_PROOF)
+        order = await self._view.enter(given.run, OrderState.READING_PROOF)
         async with self._calls.open(given.run) as seller:
             found = await seller.find(seller_order_id=given.seller_order_id)
         if found is None or (found.state is not SellerState.ACTIVE and not found.proof_records):
             pause = cadence.next_look(await self._waited())
             await self._view.look(given.run, "the seller has not told yet what to publish", next_in=pause)
             raise NotYet("dcv-details-pending", "the seller has not told yet what must be published", retry_after=pause)
+        await self._sales.recall(order, found)
         _refuse_out_of_scope(found.proof_records, given.names)
         if found.state is not SellerState.ACTIVE:
             await self._inventory.save_proof(given.run.order_id, found.proof_records)
@@ -96,9 +99,16 @@ class Dcv(DcvActivities):
 
     @activity.defn(name="withdraw_proof")
     async def withdraw_proof(self, given: PublishInput) -> None:
-        """Remove every record of this order that was not removed yet, by name and value. Twice: nothing left to do."""
+        """Remove every record of this order that was not removed yet, by name and value. Twice: nothing left to do.
+
+        What the run has published counts too where the inventory has forgotten it, as a copy does that was put back.
+        """
         await self._view.enter(given.run, OrderState.WITHDRAWING_PROOF)
-        left = [record for record in await self._inventory.proof(given.run.order_id) if record.withdrawn_at is None]
+        stored = await self._inventory.proof(given.run.order_id)
+        known = {_identity(record) for record in stored}
+        left: list[ProofRecord] = [record for record in stored if record.withdrawn_at is None]
+        forgotten = [record for record in given.records if _identity(record) not in known]
+        left += [record for record in forgotten if dcv.scope_problem(record, given.names) is None]
         if not left:
             return
         publisher = await self._publishers.open(given.dns_account)

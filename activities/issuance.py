@@ -9,10 +9,11 @@ from activities.interface import IssuanceActivities
 from activities.messages import AwaitInput, AwaitResult, Collected, CollectInput, SellerRef, SellerView
 from activities.order_view import OrderView
 from activities.ports import X509, Clock, Inventory, Seller, Sellers
+from activities.recalling import Recalling
 from activities.seller_calls import SellerCalls
 from domain import cadence, sync
 from domain.errors import InvariantBroken, NotYet, Unavailable
-from domain.inventory import OrderChange
+from domain.inventory import OrderChange, OrderRecord
 from domain.order import OrderState
 from domain.seller import Message, SellerOrder
 
@@ -50,6 +51,7 @@ class Issuance(IssuanceActivities):
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
         self._view = OrderView(inventory, clock)
+        self._sales = Recalling(inventory, clock)
 
     @activity.defn(name="await_issuance")
     async def await_issuance(self, given: AwaitInput) -> AwaitResult:
@@ -61,9 +63,9 @@ class Issuance(IssuanceActivities):
         now = await self._clock.now()
         poll = _poll(now)
         if activity.info().attempt == 1:
-            await self._view.enter(run, OrderState.AWAITING_ISSUANCE, until=given.until)
+            order: OrderRecord | None = await self._view.enter(run, OrderState.AWAITING_ISSUANCE, until=given.until)
         else:
-            await self._view.require_ownership(run)
+            order = await self._view.require_ownership(run)
         try:
             found = await self._look(given.seller)
         except (Unavailable, InvariantBroken) as error:
@@ -82,6 +84,7 @@ class Issuance(IssuanceActivities):
             )
             activity.heartbeat(failing)  # the last thing done: the pulse repeats older details
             raise
+        await self._sales.recall(order, found)
         view = view_of(found)
         if given.seen is None or view != given.seen:
             await self._view.look(run, f"the seller shows {found.status_text}")
@@ -113,7 +116,7 @@ class Issuance(IssuanceActivities):
         order and serial.
         """
         run = given.seller.run
-        await self._view.enter(run, OrderState.COLLECTING)
+        order = await self._view.enter(run, OrderState.COLLECTING)
         account = await self._calls.account(run.account)
         key = await self._inventory.key(given.key_id)
         if key is None:
@@ -121,6 +124,8 @@ class Issuance(IssuanceActivities):
         async with self._calls.open(run) as seller:
             pems = await seller.download(given.seller.seller_order_id)
             found = await seller.find(seller_order_id=given.seller.seller_order_id)
+            if found is not None:
+                await self._sales.recall(order, found)
             others = await self._other_sales(given.seller, seller)
         leaf, chain = self._x509.read_issued(pems, spki_sha256=key.spki_sha256)
         now = await self._clock.now()

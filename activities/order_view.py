@@ -8,7 +8,7 @@ from activities.messages import RunRef, StateNote
 from activities.ports import Clock, Inventory
 from domain import ids
 from domain.errors import NotYet, Refused
-from domain.inventory import AuditEvent, Look, OrderChange
+from domain.inventory import AuditEvent, Look, OrderChange, OrderRecord
 from domain.order import STATES, OrderState
 from domain.seller import Money, SellerOrder
 
@@ -22,8 +22,8 @@ class OrderView:
         self._inventory = inventory
         self._clock = clock
 
-    async def enter(self, run: RunRef, state: OrderState, *, until: datetime | None = None) -> None:
-        """Show a state that needs no audit row of its own: the activity's outcome will have one.
+    async def enter(self, run: RunRef, state: OrderState, *, until: datetime | None = None) -> OrderRecord:
+        """Show a state that needs no audit row of its own: the activity's outcome will have one; returns what is shown.
 
         Raises:
             Refused: ``not-owner``: another run has taken the order over; nothing may be called outside any more.
@@ -41,9 +41,10 @@ class OrderView:
         shown = await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
         if shown.as_of != change.as_of:
             raise overtaken()
+        return shown
 
-    async def require_ownership(self, run: RunRef) -> None:
-        """Stop a run that was taken over before it does anything. Raises ``Refused('not-owner')``."""
+    async def require_ownership(self, run: RunRef) -> OrderRecord | None:
+        """Stop a run that was taken over before it does anything; returns the order. Raises ``Refused('not-owner')``."""
         order = await self._inventory.order(run.order_id)
         if order is not None and (order.workflow_id, order.run_id) != (run.workflow_id, run.first_run_id):
             raise Refused(
@@ -51,6 +52,7 @@ class OrderView:
                 f"order {run.order_id} was taken over by run {order.workflow_id}; this run stops before any call",
                 next_step=f"follow {order.workflow_id}; this run can be terminated",
             )
+        return order
 
     async def placed(self, order_id: str, found: SellerOrder, charged: Money | None) -> None:
         """Show what the seller tells of a placed order; the act's own audit row says how it came to be placed."""

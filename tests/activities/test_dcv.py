@@ -141,6 +141,14 @@ async def test_twice_withdraw_proof(bought: Desk) -> None:
     assert [row.withdrawn_at for row in await stored(bought)] == [NOW]
 
 
+async def test_twice_withdraw_what_a_restored_inventory_forgot(bought: Desk) -> None:
+    zone = Zone()
+    zone.records |= {STANDING, (EVIL.owner, EVIL.record_type, EVIL.value)}
+    await twice(proofs(bought, zone).withdraw_proof, publishing(bought, PROOF, EVIL))
+    assert zone.records == {(EVIL.owner, EVIL.record_type, EVIL.value)}, "which was never ours"
+    assert [row.withdrawn_at for row in await stored(bought)] == [NOW]
+
+
 async def test_withdrawals_at_once_and_absence_are_success(bought: Desk) -> None:
     zone = Zone()
     work = proofs(bought, zone)
