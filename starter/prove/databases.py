@@ -1,7 +1,7 @@
 """What is done to the database of a lane behind Evercert's back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,16 @@ def files_of(lane: Lane) -> list[Path]:
     """Return that file and those beside it that belong to it, as far as they are there."""
     file = file_of(lane)
     return [part for side in SIDES if (part := file.with_name(file.name + side)).exists()]
+
+
+async def copy_files(parts: Iterable[Path], folder: Path) -> None:
+    """Copy files as a person does, over what is there.
+
+    By another process: one that closes a file of SQLite loses all locks that its own connections hold on it.
+    """
+    copying = await asyncio.create_subprocess_exec("cp", "-p", *map(str, parts), str(folder))
+    if await copying.wait() != 0:
+        raise RuntimeError("the files of the inventory could not be copied")
 
 
 def server_of(lane: Lane) -> PrivatePostgres:

@@ -10,11 +10,10 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 from starter.prove.boundaries import Blow, Strike
 from starter.prove.case import Database
-from starter.prove.databases import copy_database, file_of, files_of, rename_database
+from starter.prove.databases import copy_database, copy_files, file_of, files_of, rename_database
 from starter.prove.moments import BOUNDARIES, Moment, bring, let_go, require, until_reconciled
 from starter.prove.trial import Trial
 from starter.prove.verdict import Expects
@@ -132,8 +131,7 @@ class _Store:
                 connection.execute("PRAGMA wal_checkpoint(FULL)")
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
-        for part in files_of(self._lane) if self._place.files == "all" else [file]:
-            shutil.copyfile(part, self._folder / part.name)
+        await copy_files(files_of(self._lane) if self._place.files == "all" else [file], self._folder)
 
     async def put_back(self) -> None:
         """Put the copy where the inventory was."""
@@ -143,14 +141,8 @@ class _Store:
         else:
             for part in files_of(self._lane):
                 part.unlink()
-            for part in sorted(self._folder.iterdir()):
-                self._put(part)
+            await copy_files(self._folder.iterdir(), file_of(self._lane).parent)
         await self._lane.reopen_inventory()
-
-    def _put(self, part: Path) -> None:
-        target = file_of(self._lane).with_name(part.name)
-        shutil.copyfile(part, target)
-        target.chmod(0o600)
 
     async def _copy_database(self) -> None:
         await self._lane.close_inventory()
