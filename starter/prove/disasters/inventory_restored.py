@@ -57,7 +57,7 @@ def _places(*files: str) -> tuple[str, ...]:
         for copied, moment, how, is_hidden in (
             *product(files, _LATER, (_STOPPED,), (False,)),
             *product(files, (Moment.PLACED,), (_STOPPED,), (True,)),
-            *product(files[-1:], (Moment.PLACED,), (_RUNNING,), (False, True)),
+            *product(files[-1:], (Moment.PLACED,), (_RUNNING,), (False,)),
         )
     )
 
