@@ -46,6 +46,7 @@ class SyncWorld(SyncActivities):
     finding: dict[str, Any] = field(default_factory=dict)
     on_search: Exception | None = None
     asked: list[str] = field(default_factory=list)
+    searching_runs: set[str] = field(default_factory=set)
     tally: SyncTally | None = None
     sequence: int = 41
 
@@ -55,6 +56,7 @@ class SyncWorld(SyncActivities):
     @activity.defn(name="find_orphans")
     async def find_orphans(self, given: OrphanSearch) -> OrphansFound:
         self.asked.append(f"orders {given.after}".strip())
+        self.searching_runs.add(activity.info().workflow_run_id or "")
         if self.on_search is not None:
             raise self.on_search
         return self.batches[given.after]
@@ -175,6 +177,7 @@ async def test_thousands_of_orders_and_accounts_go_on_in_new_runs(
     assert result.accounts_compared == ("a0", "a1", "a2", "a4", "a5", "a6", "a7", "a8", "b", "c")
     assert result.accounts_skipped == (SkippedAccount(account="a3", code="account-parked", message="parked"),)
     assert [it for it in world.asked if it.startswith("orders")] == [f"orders {end}".strip() for end in ends]
+    assert len(world.searching_runs) > 5  # of 31 batches, a few in each run
     described = await handle.describe()
     info = described.raw_description.workflow_execution_info
     assert info.first_run_id != described.run_id
