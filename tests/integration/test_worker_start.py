@@ -1,5 +1,6 @@
 """A worker that cannot do its work right refuses to start, and says what to run."""
 
+import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -122,6 +123,16 @@ async def test_another_cluster(house: House, copy: Path, tmp_path: Path) -> None
         said = await start(house, copy, TEMPORAL_ADDRESS=server.address)
     assert said.code == 12
     told(said, "cluster-differs", "evercert temporal provision --rebind --reason")
+
+
+async def test_a_sequence_file_of_another_inventory(house: House, copy: Path) -> None:
+    kept = (house.stack.options.home / "evercert.sequence").read_text()
+    other = json.dumps({**json.loads(kept), "installation_id": "another"})
+    (copy / "evercert.sequence").write_text(other)
+    said = await start(house, copy)
+    assert said.code == 6
+    told(said, "sequence-foreign", "evercert db reconcile --reason")
+    assert (copy / "evercert.sequence").read_text() == other
 
 
 async def test_no_temporal_server(house: House, copy: Path) -> None:
