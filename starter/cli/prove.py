@@ -1,5 +1,6 @@
 """``evercert prove``: the promise "one order is one sale", put to the test on this machine."""
 
+import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,13 @@ from domain.errors import InvalidRequest
 from starter.cli.answer import Answer
 from starter.cli.call import Call
 from starter.cli.flags import LIST
+from starter.cli.services import stopping
+from starter.cli.streams import tell
 from starter.cli.verb import noun, verb
 
 if TYPE_CHECKING:
     from starter.prove.case import Case
+    from starter.prove.run import Proof, Prover
 
 app = noun("The proof.")
 
@@ -55,7 +59,7 @@ async def prove(
         lanes=lanes,
         home=home,
     )
-    proof = await Prover(options, call.note).run()
+    proof = await _until_stopped(Prover(options, call.note))
     for what in proof.left_out:
         call.note(f"LEFT OUT  {what}")
     call.note(reports.headline(proof))
@@ -72,6 +76,19 @@ async def prove(
         next=again,
         code=code if proof.is_kept else Exit.BUG,
     )
+
+
+async def _until_stopped(prover: "Prover") -> "Proof":
+    """Run a proof; Ctrl-C or SIGTERM ends it, and what it started, and what it has found is kept."""
+    with stopping(asyncio.Event()) as stop:
+        proving = asyncio.create_task(prover.run())
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait((proving, asked), return_when=asyncio.FIRST_COMPLETED)
+        if not proving.done():
+            tell("stopping what was started …")
+            proving.cancel()
+        asked.cancel()
+        return await proving
 
 
 def _read(name: str) -> "Case":

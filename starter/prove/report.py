@@ -104,7 +104,10 @@ def headline(proof: Proof) -> str:
     text = f"{passed} of {len(proof.outcomes)} cases kept every promise (seed {proof.seed}); ends: {ends}"
     wrong = sum(bool(check.breaches) for check in proof.checks)
     text += f"; {wrong} of {len(proof.checks)} replays and searches found something" if wrong else ""
-    return f"{text}; interrupted, {proof.missing} cases did not run" if proof.interrupted else text
+    if not proof.interrupted:
+        return text
+    left = f"{proof.missing} cases did not run" if proof.missing else "its cases had not begun"
+    return f"{text}; interrupted, {left}"
 
 
 def page(proof: Proof, command: str) -> str:

@@ -66,7 +66,7 @@ async def test_an_interrupted_proof_keeps_what_it_found_and_leaves_nothing_runni
         await running
     assert prover.proof.interrupted
     assert prover.proof.outcomes
-    assert "did not run" in headline(prover.proof)
+    assert "; interrupted, " in headline(prover.proof)
 
 
 async def test_a_case_that_does_not_exist_is_refused(tmp_path: Path) -> None:
