@@ -30,7 +30,11 @@ class DatabaseName(StrEnum):
     POSTGRESQL = "postgresql"
 
 
-@verb(app, "prove", LIST)
+# It starts everything itself: no profile and no configuration reach it.
+_OFFERS = tuple(flag for flag in LIST if flag not in ("profile", "config"))
+
+
+@verb(app, "prove", _OFFERS)
 async def prove(
     call: Call,
     full: Annotated[bool, typer.Option("--full", help="Every case: more than a thousand, about an hour.")] = False,
