@@ -9,7 +9,7 @@ from activities.messages import CheckInput, CheckResult, Finding, Quote
 from activities.order_view import OrderView
 from activities.ports import Clock, DnsPublishers, Inventory, Sellers
 from activities.seller_calls import SellerCalls
-from domain import calendar, names, policy, purchase
+from domain import calendar, ids, names, policy, purchase
 from domain.errors import InvalidRequest, Refused, Violation
 from domain.inventory import ActState, NewOrder, OrderRecord
 from domain.product import Product
@@ -121,7 +121,8 @@ class Checks(CheckActivities):
             return CheckResult()  # the same; and nothing is tried at a name server of another world
         publisher = await self._publishers.open(dns_account)
         try:
-            await publisher.check_access(names.bare(common_name))
+            # The mark is the order's: what a try that died between writing and removing left, the next one removes.
+            await publisher.check_access(names.bare(common_name), mark=ids.digest(given.run.order_id)[:8])
         except (Refused, InvalidRequest) as error:
             return _result((Violation(error.code, "dcv.dns_account", error.message, error.next_step),))
         return CheckResult()

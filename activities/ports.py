@@ -335,9 +335,10 @@ class Sellers(Protocol):
 class DnsPublisher(Protocol):
     """Writes proof records. Other values on the same name survive; absence is success for a withdrawal."""
 
-    async def check_access(self, owner: str) -> str:
+    async def check_access(self, owner: str, *, mark: str = "") -> str:
         """Prove that a record at ``owner`` could be written (write and remove a throw-away record); return the zone.
 
+        With the same ``mark`` it is the same record: repeated, it removes what an earlier call that was cut off left there.
         Raises ``Refused('dns-no-write-access')``, ``InvalidRequest('dns-zone-not-found')``, ``Unavailable('dns-unreachable')``.
         """
         ...

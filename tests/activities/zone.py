@@ -20,6 +20,7 @@ class Zone:
         hidden_at: servers that do not show new records yet.
         writes: every call that changed or tried to change something, in order.
         refuses: raised by the next attempts to write.
+        marks: of the checks of access.
     """
 
     records: set[tuple[str, str, str]] = field(default_factory=set)
@@ -27,11 +28,13 @@ class Zone:
     hidden_at: set[str] = field(default_factory=set)
     writes: list[str] = field(default_factory=list)
     refuses: EvercertError | None = None
+    marks: list[str] = field(default_factory=list)
 
     async def open(self, dns_account: str) -> "Zone":
         return self
 
-    async def check_access(self, owner: str) -> str:
+    async def check_access(self, owner: str, *, mark: str = "") -> str:
+        self.marks.append(mark)
         self.writes.append(f"check {owner}")
         if self.refuses is not None:
             raise self.refuses

@@ -73,6 +73,21 @@ async def test_access_is_proved_by_writing_and_leaves_nothing(box: Sandbox, publ
     assert records(box) == []
 
 
+async def test_a_check_of_access_that_was_cut_off_is_cleaned_up_by_the_next_one(
+    box: Sandbox, publisher: Rfc2136Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(record: ProofRecord) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publisher, "_remove", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await publisher.check_access("www.shop.test", mark="ab12")
+    assert len(records(box)) == 1
+    assert await publisher.check_access("www.shop.test", mark="ab12") == "test"
+    assert records(box) == []
+
+
 async def test_access_without_right_key_secret_or_zone(box: Sandbox) -> None:
     wrong_secret = publisher_at(box.dns_port, base64.b64encode(b"wrong" * 6).decode())
     assert await code_of(wrong_secret.check_access("www.shop.test"), Refused) == "dns-no-write-access"

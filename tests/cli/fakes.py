@@ -285,7 +285,7 @@ class FakePublisher:
     error: Exception | None = None
     owners: list[str] = field(default_factory=list)
 
-    async def check_access(self, owner: str) -> str:
+    async def check_access(self, owner: str, *, mark: str = "") -> str:
         if self.error is not None:
             raise self.error
         self.owners.append(owner)

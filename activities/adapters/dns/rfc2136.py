@@ -63,11 +63,14 @@ class Rfc2136Publisher:
     def __init__(self, server: UpdateServer) -> None:
         self._server = server
 
-    async def check_access(self, owner: str) -> str:
-        """Write, read back and remove a throw-away TXT record below ``owner``; return the zone."""
+    async def check_access(self, owner: str, *, mark: str = "") -> str:
+        """Write, read back and remove a throw-away TXT record below ``owner``; return the zone.
+
+        With the same ``mark`` it is the same record: repeated, it removes what an earlier call that was cut off left there.
+        """
         host = owner.removeprefix("*.").removesuffix(".").lower()
         zone = self._zone_of(host)
-        mark = secrets.token_hex(4)
+        mark = mark or secrets.token_hex(4)
         probe = ProofRecord(name=host, record_type="TXT", owner=f"_evercert-check-{mark}.{host}", value=mark)
         try:
             outcome = await self._add(probe)
