@@ -131,7 +131,8 @@ async def test_a_sequence_file_of_another_inventory(house: House, copy: Path) ->
     (copy / "evercert.sequence").write_text(other)
     said = await start(house, copy)
     assert said.code == 6
-    told(said, "sequence-foreign", "evercert db reconcile --reason")
+    told(said, "sequence-foreign", "configure the inventory")
+    assert "evercert db reconcile --reason" in " ".join(said.err.split())
     assert (copy / "evercert.sequence").read_text() == other
 
 
