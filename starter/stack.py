@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.request import Request, urlopen
 
 from temporalio.client import Client
@@ -219,24 +219,28 @@ class Stack:
         with urlopen(f"{self.sandbox.control_url}/pki/root.pem") as answer:  # noqa: S310 loopback, our own process
             return str(answer.read().decode())
 
+    def tell_sandbox(self, method: str, path: str, body: object = None) -> Any:
+        """Speak to the sandbox's control API and return what it answers; blocks, so async code calls it in a thread."""
+        request = Request(  # noqa: S310 loopback, our own process
+            f"{self.sandbox.control_url}/{path}",
+            method=method,
+            data=None if method == "GET" else json.dumps({} if body is None else body).encode(),
+            headers=_JSON,
+        )
+        with urlopen(request) as answer:  # noqa: S310 the same
+            return json.loads(answer.read())
+
     def control(self, path: str) -> Mapping[str, object]:
         """Read from the sandbox's control API."""
-        with urlopen(f"{self.sandbox.control_url}/{path}") as answer:  # noqa: S310 loopback, our own process
-            return dict(json.loads(answer.read()))
+        return dict(self.tell_sandbox("GET", path))
 
     def strike(self, **rule: object) -> None:
         """Make the sandbox misbehave: one fault rule of its control API."""
-        body = json.dumps(rule).encode()
-        asked = Request(  # noqa: S310 loopback, our own process
-            f"{self.sandbox.control_url}/faults", body, {"Content-Type": "application/json"}, method="POST"
-        )
-        with urlopen(asked):  # noqa: S310 the same
-            pass
+        self.tell_sandbox("POST", "faults", rule)
 
     def clear_faults(self) -> None:
         """Let the sandbox behave again."""
-        with urlopen(Request(f"{self.sandbox.control_url}/faults", method="DELETE", headers=_JSON)):  # noqa: S310
-            pass
+        self.tell_sandbox("DELETE", "faults")
 
     async def start_worker(self) -> ChildProcess:
         """Start a worker process and wait until it polls."""

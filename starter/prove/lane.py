@@ -5,8 +5,6 @@ Lanes share the Temporal server and the host of workers; nothing that one does r
 
 import asyncio
 import contextlib
-import json
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -127,18 +125,7 @@ class Lane:
 
     async def tell_sandbox(self, method: str, path: str, body: Any = None) -> Any:
         """Speak to the sandbox's control API."""
-        request = urllib.request.Request(  # noqa: S310 loopback, our own process
-            f"{self.stack.sandbox.control_url}/{path}",
-            method=method,
-            data=None if method == "GET" else json.dumps({} if body is None else body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-
-        def send() -> Any:
-            with urllib.request.urlopen(request) as answer:  # noqa: S310 the same
-                return json.loads(answer.read())
-
-        return await asyncio.to_thread(send)
+        return await asyncio.to_thread(self.stack.tell_sandbox, method, path, body)
 
     async def fault(self, fault: str, **rule: Any) -> None:
         """Let something go wrong at the seller from now on."""

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -175,18 +174,7 @@ class House:
 
     async def tell_sandbox(self, method: str, path: str, body: Any = None) -> Any:
         """Write to the sandbox's control API."""
-        request = urllib.request.Request(
-            f"{self.stack.sandbox.control_url}/{path}",
-            method=method,
-            data=json.dumps({} if body is None else body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-
-        def send() -> Any:
-            with urllib.request.urlopen(request) as answer:
-                return json.loads(answer.read())
-
-        return await asyncio.to_thread(send)
+        return await asyncio.to_thread(self.stack.tell_sandbox, method, path, body)
 
     # the command line
 
