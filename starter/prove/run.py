@@ -106,6 +106,7 @@ class Prover:
         self.proof = Proof(seed=options.seed)
         self._boundaries: dict[tuple[Database, Line], tuple[str, ...]] = {}
         self._made = 0
+        self._opening = asyncio.Lock()
 
     def _say(self, text: str) -> None:
         self._said.append(text)
@@ -182,7 +183,9 @@ class Prover:
                 called = name.replace("-", "_")
                 url = await postgres.new_database(called)
                 options = replace(options, inventory_url=url, postgres=postgres, database_name=called)
-            yield await open_.enter_async_context(open_lane(options, self._host, lambda _: None))
+            async with self._opening:  # Alembic upgrades one database of a process at a time
+                lane = await open_.enter_async_context(open_lane(options, self._host, lambda _: None))
+            yield lane
 
     # the survey
 
