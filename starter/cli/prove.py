@@ -39,7 +39,7 @@ async def prove(
     call: Call,
     full: Annotated[bool, typer.Option("--full", help="Every case: more than a thousand, about an hour.")] = False,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, max=6, help="With --full: so often, each time mixed anew.")
+        int, typer.Option("--rounds", min=1, max=12, help="With --full: so often, each time mixed anew.")
     ] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses cases and moments.")] = 1,
     case: Annotated[list[str] | None, typer.Option("--case", help="Only this one, as the table names it.")] = None,

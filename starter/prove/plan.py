@@ -17,14 +17,20 @@ _LONGEST_LINES = (Line.RESET,)
 def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int, rounds: int = 1) -> list[Case]:
     """Return the cases of the full form.
 
-    In each round every boundary of every line sees a kill, and every place of every other disaster sees that; the
-    repeated-id mode, and where places are boundaries the database, go round with the place, the seed and the round.
+    In each round every boundary of every line sees a kill and, on a plain line, one of the disasters that take turns; every
+    place of every other disaster sees that. After as many rounds as there are disasters that take turns each of them has
+    been at every boundary; repeated-id modes and databases go round as well.
     """
     cases = kills(boundaries, databases, seed=seed, rounds=rounds)
     dice = Random(seed)  # noqa: S311 - reproducible on purpose
-    for disaster in _others():
-        for number in range(rounds):
-            cases += _cases_of(disaster, boundaries, databases, dice, seed + number)
+    taking_turns = [disaster for disaster in _others() if disaster.takes_turns]
+    for turn in range(seed, seed + rounds):
+        for disaster in _others():
+            found = _cases_of(disaster, boundaries, databases, dice, turn)
+            if disaster.takes_turns:
+                mine, count = taking_turns.index(disaster) + turn, len(taking_turns)
+                found = [(place, case) for place, case in found if (place + mine) % count == 0]
+            cases += [case for _, case in found]
     return list(dict.fromkeys(cases))
 
 
@@ -37,7 +43,7 @@ def short_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: 
     others = [case for case in every if case not in spending]
     cases += dice.sample(others, min(SHORT_KILLS - len(cases), len(others)))
     for disaster in _others():
-        found = _cases_of(disaster, boundaries, databases, dice, seed)
+        found = [case for _, case in _cases_of(disaster, boundaries, databases, dice, seed)]
         cases += dice.sample(found, min(disaster.short, len(found)))
     return cases
 
@@ -48,17 +54,18 @@ def _others() -> list[Disaster]:
 
 def _cases_of(
     disaster: Disaster, boundaries: Boundaries, databases: Sequence[Database], dice: Random, turn: int
-) -> list[Case]:
-    """Return one case for each line and place, where the disaster names its places itself for each database, too."""
-    cases: list[Case] = []
+) -> list[tuple[int, Case]]:
+    """Return one case, with the number of its place, for each line and place; for places with a name on each database."""
+    cases: list[tuple[int, Case]] = []
     usable = [database for database in databases if database in disaster.databases]
     for line in disaster.lines:
         for kind, database in enumerate(usable):
             for number, at in enumerate(_places(disaster, boundaries[database, line], Random(turn))):  # noqa: S311
-                is_its_turn = disaster.places is Places.NAMED or (number + kind + turn) % len(usable) == 0
-                if is_its_turn:
+                its_database = (number // len(Repeated) + turn) % len(usable)
+                if disaster.places is Places.NAMED or kind == its_database:
                     repeated = list(Repeated)[(number + turn) % len(Repeated)]
-                    cases.append(Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000)))
+                    case = Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000))
+                    cases.append((number, case))
     return cases
 
 

@@ -144,6 +144,19 @@ def test_the_full_form_has_a_thousand_cases_and_the_short_one_some_of_each_kind(
     assert {case.kind for case in short} == wanted
 
 
+def test_disasters_take_turns_at_the_boundaries_and_each_has_been_everywhere_at_the_end() -> None:
+    kinds = {kind for kind, disaster in DISASTERS.items() if disaster.takes_turns}
+    assert len(kinds) == 6
+    once, all_ = (
+        [case for case in all_cases(BOUNDARIES, DATABASES, seed=5, rounds=rounds) if case.kind in kinds]
+        for rounds in (1, 6)
+    )
+    assert len(PLACES) <= len(once) <= len(PLACES) + len(kinds)
+    for kind in kinds:
+        assert {case.at for case in all_ if case.kind == kind} >= set(PLACES)
+    assert {case.database for case in all_} == set(Database)
+
+
 def test_without_postgresql_no_case_needs_it() -> None:
     cases = all_cases(BOUNDARIES, (Database.SQLITE,), seed=1)
     assert {case.database for case in cases} == {Database.SQLITE}

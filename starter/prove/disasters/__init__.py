@@ -36,6 +36,7 @@ DISASTERS: dict[str, Disaster] = {
             "the worker is frozen at a boundary and wakes when another one has gone on, or at the end",
             freeze,
             places=Places.BOUNDARIES,
+            takes_turns=True,
         ),
         Disaster(
             "freeze-late",
@@ -55,14 +56,20 @@ DISASTERS: dict[str, Disaster] = {
         Disaster("twins", "two equal orders at once", twins, places=Places.CHOSEN, choose=twin_places, short=2),
         Disaster("reset", "the run of an order is reset to one of its events", reset, named=SINGLE),
         Disaster("reset-all", "the run of an order is reset to each of its events", reset, named=EVERY, short=0),
-        *(Disaster(kind, about, run, places=Places.BOUNDARIES) for kind, (about, run) in DOORS.items()),
-        Disaster("term", "SIGTERM of the worker at a boundary", term, places=Places.BOUNDARIES, short=2),
+        *(
+            Disaster(kind, about, run, places=Places.BOUNDARIES, takes_turns=True)
+            for kind, (about, run) in DOORS.items()
+        ),
+        Disaster(
+            "term", "SIGTERM of the worker at a boundary", term, places=Places.BOUNDARIES, takes_turns=True, short=2
+        ),
         Disaster(
             "clock",
             "the worker's clock is wrong by a day from a boundary on, or from its start",
             clock,
             places=Places.CHOSEN,
             choose=moments,
+            takes_turns=True,
         ),
         *SERVERS,
     )

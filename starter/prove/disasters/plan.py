@@ -39,6 +39,7 @@ class Disaster:
         unavailable: tells why a case cannot be run on this machine; empty when it can.
         left_out: what of it no machine shows, in a sentence.
         limit_seconds: its cases may take so long before that is a breach; 0: as long as any other.
+        takes_turns: of all disasters that strike at each boundary, each round of the full form takes another one there.
         goes_on: what its later workers pass is compared with the undisturbed runs of every line.
         short: how many of its cases belong to the short form.
     """
@@ -57,5 +58,6 @@ class Disaster:
     unavailable: Callable[[Case], str] = lambda _: ""
     left_out: str = ""
     limit_seconds: float = 0.0
+    takes_turns: bool = False
     goes_on: bool = False
     short: int = 1
