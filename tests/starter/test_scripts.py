@@ -137,7 +137,7 @@ def test_all_steps_run_in_order_with_a_line_each(checkout: Checkout) -> None:
         "python starter.server -m starter.server",
         "python tests.support.temporal -m tests.support.temporal",
         "python starter.prove.postgres -m starter.prove.postgres",
-        "python pytest -m pytest -q -n 2 --dist loadfile -m not php tests",
+        "python pytest -m pytest -q -n 2 --dist loadfile -m not php and not long tests",
         "python starter.server -m starter.server",
         "evercert prove --summary",
     ]
@@ -170,7 +170,7 @@ def test_steps_can_be_called_singly_and_tests_chosen_by_name(checkout: Checkout)
     checkout.run("deploy/test", "tests", "-k", "one or two", env={"EVERCERT_TEST_WORKERS": "8"})
     assert [call for call in checkout.calls if "starter" not in call and "support" not in call] == [
         "ruff check .",
-        "python pytest -m pytest -q -n 8 --dist loadfile -m not php -k one or two tests",
+        "python pytest -m pytest -q -n 8 --dist loadfile -m not php and not long -k one or two tests",
     ]
     assert checkout.run("deploy/test", "everything").returncode == 2
 
@@ -180,7 +180,7 @@ def test_tests_whose_server_cannot_be_had_are_left_out_and_listed(checkout: Chec
     done = checkout.run("deploy/test", "tests", env={"FAILING": f"python_{module}"})
     assert done.returncode == 0
     assert f"left out:\n  tests marked {marker}, because because of python {module}" in done.stderr
-    assert checkout.calls[-1].endswith(f"-m not {marker} and not php tests")
+    assert checkout.calls[-1].endswith(f"-m not {marker} and not php and not long tests")
 
 
 @pytest.mark.parametrize(("marker", "module"), [("server", "starter.server"), ("postgres", "starter.prove.postgres")])
@@ -193,6 +193,12 @@ def test_with_all_what_is_left_out_is_a_failure_unless_allowed(checkout: Checkou
     allowed = checkout.run("deploy/test", "--all", "tests", env=broken | {"EVERCERT_WITHOUT": marker})
     assert allowed.returncode == 0
     assert f"left out:\n  tests marked {marker}" in allowed.stderr
+
+
+def test_what_takes_long_is_listed_and_run_when_asked_for(checkout: Checkout) -> None:
+    assert "tests marked long, which deploy/test --long runs" in checkout.run("deploy/test", "tests").stderr
+    assert "marked long" not in checkout.run("deploy/test", "tests", "--long").stderr
+    assert checkout.calls[-1].endswith("-m not php tests")
 
 
 def test_the_proof_is_left_out_where_there_is_no_server_and_when_tests_are_chosen(checkout: Checkout) -> None:
@@ -215,7 +221,7 @@ def test_the_php_sdk_may_always_be_missing_and_is_used_where_it_is(checkout: Che
     (sdk / "src" / "sslstore.php").touch()
     checkout.stand_in(commands / "php")
     there = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "EVERCERT_PHP_SDK": str(sdk)}
-    assert "left out" not in checkout.run("deploy/test", "--all", "tests", env=there).stderr
+    assert "left out" not in checkout.run("deploy/test", "--all", "--long", "tests", env=there).stderr
     assert checkout.calls[-1].endswith("--no-skip tests")
     poor = checkout.run("deploy/test", "--all", "tests", env=there | {"FAILING": "php"})
     assert poor.returncode == 0
@@ -240,7 +246,7 @@ def test_a_build_machine_names_the_tools_that_it_may_not_install(checkout: Check
     assert "LEFT OUT: mvn (Debian package maven), and with it the tests marked timeskip" in done.stderr
     assert done.returncode == 0
     (tests,) = (call for call in checkout.calls if call.startswith("python pytest"))
-    assert tests.endswith("--no-skip -m not timeskip and not php tests")
+    assert tests.endswith("--no-skip -m not timeskip and not php and not long tests")
 
     strict = checkout.run(".ci/run", env=poor | {"EVERCERT_CI_STRICT": "1"})
     assert strict.returncode == 1
