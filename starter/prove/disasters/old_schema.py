@@ -16,7 +16,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, create_engine, make_url, select
+from sqlalchemy import Connection, MetaData, Table, create_engine, func, make_url, select
 
 from starter.prove.case import Database
 from starter.prove.databases import file_of, files_of, rename_database, server_of
@@ -26,6 +26,7 @@ from starter.prove.trial import Trial
 MOMENTS = (Moment.RESERVED, Moment.PLACED, Moment.AWAITING)
 _PACKAGE = "activities.adapters.inventory"
 _VERSION = "alembic_version"
+_FILL = f"import sys; from {__name__} import fill; fill(*sys.argv[1:])"
 
 
 async def old_schema(trial: Trial) -> None:
@@ -68,7 +69,7 @@ async def _take_back(trial: Trial) -> None:
         newer, name = f"{lane.options.database_name}_newer", lane.options.database_name
         await rename_database(lane, name, newer)
         old = await server_of(lane).new_database(name)
-        await asyncio.to_thread(_fill_database, server_of(lane).address(newer), old)
+        await _fill_elsewhere(server_of(lane).address(newer), old)
         return
     file = file_of(lane)
     away = file.parent / "newer"
@@ -76,7 +77,22 @@ async def _take_back(trial: Trial) -> None:
     for part in files_of(lane):
         part.rename(away / part.name)
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    await asyncio.to_thread(_fill_file, away / file.name, file)
+    await _fill_elsewhere(str(away / file.name), str(file))
+
+
+async def _fill_elsewhere(newer: str, older: str) -> None:
+    """Fill in a process of its own: Alembic serves one database of a process at a time, and lanes open beside this."""
+    filling = await asyncio.create_subprocess_exec(sys.executable, "-c", _FILL, newer, older)
+    if await filling.wait() != 0:
+        raise RuntimeError("the older database could not be made")
+
+
+def fill(newer: str, older: str) -> None:
+    """Make the older database of the newer one: two addresses of PostgreSQL, or two files."""
+    if newer.startswith("postgresql"):
+        _fill_database(newer, older)
+    else:
+        _fill_file(Path(newer), Path(older))
 
 
 def _fill_file(newer: Path, older: Path) -> None:
@@ -104,11 +120,20 @@ def _fill_database(newer: str, older: str) -> None:
         here.reflect(writing)
         for table in [it for it in here.sorted_tables if it.name != _VERSION]:
             columns: list[Any] = [there.tables[table.name].columns[column.name] for column in table.columns]
-            writing.execute(table.delete())
+            if writing.execute(table.select().limit(1)).first() is not None:  # what the migrations have put there
+                writing.execute(table.delete())
             for row in reading.execute(select(*columns)).mappings():
                 writing.execute(table.insert().values(**row))
+            _count_on(writing, table)
     source.dispose()
     target.dispose()
+
+
+def _count_on(writing: Connection, table: Table) -> None:
+    """Let numbers that the database gives begin above those that were copied."""
+    for column in table.primary_key.columns:
+        if counter := writing.scalar(select(func.pg_get_serial_sequence(table.name, column.name))):
+            writing.execute(select(func.setval(counter, select(func.max(column)).scalar_subquery())))
 
 
 def previous_revision() -> str:
