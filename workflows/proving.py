@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows.order_run import OrderRun
 from workflows.search_attributes import cut
+from workflows.steps import CancelAsked
 
 
 class Proving(OrderRun):
@@ -146,15 +147,21 @@ class Proving(OrderRun):
         )
 
     async def _record(self, collected: Collected) -> Recorded:
-        return await self._steps.take(
-            OrderState.RECORDING,
-            lambda: workflow.execute_activity_method(
-                InventoryActivities.record,
-                RecordInput(run=self._run, serial=collected.serial),
-                **options.told(
-                    options.INVENTORY,
-                    f"Put serial {cut(collected.serial, 40)} into the inventory as the current version",
-                ),
+        """Put the version into the inventory; a cancel by any door comes too late for that."""
+        try:
+            return await self._steps.take(OrderState.RECORDING, lambda: self._put(collected))
+        except CancelAsked:
+            if not workflow.patched("record-whole"):
+                raise
+            return await self._steps.take(OrderState.RECORDING, lambda: self._put(collected), may_cancel=False)
+
+    async def _put(self, collected: Collected) -> Recorded:
+        return await workflow.execute_activity_method(
+            InventoryActivities.record,
+            RecordInput(run=self._run, serial=collected.serial),
+            **options.told(
+                options.INVENTORY,
+                f"Put serial {cut(collected.serial, 40)} into the inventory as the current version",
             ),
         )
 

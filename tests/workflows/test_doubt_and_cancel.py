@@ -11,7 +11,15 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.messages import AwaitResult, CancelInput, PurchaseResult, RefundResult, ResolveInput
+from activities.messages import (
+    AwaitResult,
+    CancelInput,
+    PurchaseResult,
+    Recorded,
+    RecordInput,
+    RefundResult,
+    ResolveInput,
+)
 from domain.errors import NotYet, Refused
 from tests.workflows.conftest import REQUEST, Start
 from tests.workflows.test_issue import BY, IN_DOUBT, PLACED, failure_of, needs_person, until
@@ -186,6 +194,36 @@ async def test_a_cancel_that_was_accepted_stops_the_purchase_at_once(start: Star
         await cancelled(handle)
     assert world.purchases.calls == 0
     assert [note.kind or note.state for note in world.notes] == ["order.cancel-asked", "cancelled"]
+
+
+@dataclass
+class SlowToRecord(World):
+    """A world where the version is recorded only once it may be."""
+
+    tries: int = 0
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @activity.defn(name="record")
+    async def record(self, given: RecordInput) -> Recorded:
+        self.tries += 1
+        await self.may_end.wait()
+        return await super().record(given)
+
+
+async def test_a_native_cancel_comes_too_late_once_the_version_is_being_recorded(
+    start: Start, env: WorkflowEnvironment
+) -> None:
+    world = SlowToRecord()
+    with env.auto_time_skipping_disabled():
+        handle = await start(world)
+        while world.tries == 0:
+            await asyncio.sleep(0.05)
+        await handle.cancel(reason="changed our mind")
+        while world.tries == 1 and world.refunds.calls == 0:  # until the run has taken notice, one way or the other
+            await asyncio.sleep(0.05)
+        world.may_end.set()
+        assert (await handle.result())["state"] == "issued"
+    assert (world.refunds.calls, world.states()[-1]) == (0, "issued")
 
 
 async def knock(handle: Any, door: str) -> None:
