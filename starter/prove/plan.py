@@ -31,7 +31,9 @@ def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: in
                 mine, count = taking_turns.index(disaster) + turn, len(taking_turns)
                 found = [(place, case) for place, case in found if (place + mine) % count == 0]
             cases += [case for _, case in found]
-    return list(dict.fromkeys(cases))
+    cases = list(dict.fromkeys(cases))
+    dice.shuffle(cases)  # whatever is wrong shows early, and slow kinds run beside quick ones
+    return cases
 
 
 def short_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int) -> list[Case]:

@@ -8,7 +8,7 @@ from starter.prove.case import Case, Database, Line
 from starter.prove.disasters import servers
 from starter.prove.run import Outcome, ProveOptions, Prover
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.timeout(900)]
 
 QUICK = {
     "temporal-killed": "recording",
