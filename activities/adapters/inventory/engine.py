@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from activities.adapters.inventory.database_file import watch_file
 from activities.adapters.inventory.failures import bad_url, own_words
 from activities.adapters.inventory.postgresql import postgresql_engine
+from activities.adapters.inventory.sqlite_driver import open_connection
 
 BUSY_SECONDS = 10
+_CONNECTIONS = 15
 _WRITES = "evercert_writes"
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}",
@@ -95,7 +97,14 @@ def make_engine(url: URL) -> AsyncEngine:
     if path is None:
         return postgresql_engine(url)
     address = URL.create(url.drivername, database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
-    engine = create_async_engine(address, hide_parameters=True)
+    engine = create_async_engine(
+        address,
+        hide_parameters=True,
+        connect_args={"async_creator_fn": open_connection},
+        # As many as the default allows at most, but kept: to open one takes a thread and five pragmas.
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+    )
     event.listen(engine.sync_engine, "connect", _prepare_connection)
     event.listen(engine.sync_engine, "begin", _begin)
     watch_file(engine, path)
