@@ -99,15 +99,17 @@ class ConfiguredQueries(Queries):
 
     async def save_products(self, account: str, products: Sequence[Product]) -> None:
         """Store what the seller told, with its time; upsert by account and code."""
+        rows = [
+            {
+                "account": account,
+                "code": product.code,
+                "document": product.model_dump(mode="json"),
+                "read_at": product.read_at,
+            }
+            for product in products
+        ]
         async with self._db.writing() as session:
-            for product in products:
-                values = {
-                    "account": account,
-                    "code": product.code,
-                    "document": product.model_dump(mode="json"),
-                    "read_at": product.read_at,
-                }
-                await upsert(session, ProductRow, values, key=("account", "code"), update=("document", "read_at"))
+            await upsert(session, ProductRow, rows, key=("account", "code"), update=("document", "read_at"))
 
     async def products(self, account: str) -> tuple[Product, ...]:
         """Return the stored catalogue of the account, by code."""

@@ -54,10 +54,9 @@ class ProofQueries(Queries):
 
     async def save_proof(self, order_id: str, records: Sequence[ProofRecord]) -> None:
         """Remember what must be published; upsert by order, owner, type and value."""
+        rows = [_proof_values(order_id, wanted) for wanted in records]
         async with self._db.writing() as session:
-            for wanted in records:
-                values = _proof_values(order_id, wanted)
-                await upsert(session, ProofRow, values, key=_PROOF_KEY, update=("name",))
+            await upsert(session, ProofRow, rows, key=_PROOF_KEY, update=("name",))
 
     async def proof(self, order_id: str) -> tuple[StoredProof, ...]:
         """Return the proof records of an order, by owner."""

@@ -41,15 +41,21 @@ async def insert_once(
 
 
 async def upsert(
-    session: AsyncSession, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str], update: Sequence[str]
+    session: AsyncSession,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+    update: Sequence[str],
 ) -> None:
-    """Add a row, or change the named columns of the one with this key."""
-    statement = (
-        _insert(session, table)
-        .values(dict(values))
-        .on_conflict_do_update(index_elements=list(key), set_={column: values[column] for column in update})
+    """Add rows, or change the named columns of those with the same key; one statement for all of them."""
+    if not rows:
+        return
+    adding = _insert(session, table)
+    statement = adding.on_conflict_do_update(
+        index_elements=list(key), set_={column: adding.excluded[column] for column in update}
     )
-    await session.execute(statement)
+    await session.execute(statement, [dict(row) for row in rows])
 
 
 async def hits(session: AsyncSession, statement: Update) -> int:
