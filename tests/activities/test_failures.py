@@ -250,6 +250,21 @@ async def test_what_the_activity_says_last_is_the_last_word() -> None:
     assert len(beats) == count, "the pulse ends with the activity"
 
 
+async def test_an_activity_that_is_quick_makes_no_beat_but_repeats_what_is_remembered() -> None:
+    async def work(_enough: asyncio.Event) -> None:
+        await asyncio.sleep(0)
+
+    assert await beating([], work) == []
+    assert await beating(["older"], work) == [("older",)]
+
+
+async def test_the_pulse_beats_where_nothing_is_remembered() -> None:
+    async def work(enough: asyncio.Event) -> None:
+        await enough.wait()
+
+    assert set(await beating([], work)) == {()}
+
+
 async def test_no_pulse_where_none_is_asked_for() -> None:
     env, beats = ActivityEnvironment(), []
     env.on_heartbeat = lambda *told: beats.append(told)
