@@ -50,7 +50,7 @@ async def test_a_writer_holds_the_lock_from_its_beginning_and_a_reader_does_not(
             other.execute("BEGIN IMMEDIATE")
             other.execute("ROLLBACK")
         async with database.writing() as session:
-            await session.connection()
+            await session.execute(text("SELECT * FROM order_"))
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 other.execute("BEGIN IMMEDIATE")
     await database.aclose()

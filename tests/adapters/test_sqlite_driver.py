@@ -81,13 +81,28 @@ async def test_a_transaction_without_a_statement_is_none_and_leaves_nothing_behi
         assert (connection.calls, connection.in_transaction) == (1, False)
 
 
-async def test_a_writer_has_the_lock_when_it_has_begun(tmp_path: Path) -> None:
+async def test_a_writer_has_the_lock_from_its_first_statement_though_that_reads(tmp_path: Path) -> None:
     async with connected(tmp_path / "one.db") as connection:
         await do(connection, "BEGIN IMMEDIATE")
+        await do(connection, "SELECT * FROM t")
+        assert connection.calls == 1
         with sqlite3.connect(tmp_path / "one.db", timeout=0) as other, pytest.raises(sqlite3.OperationalError):
             other.execute("BEGIN IMMEDIATE")
         await connection.rollback()
         assert not connection.in_transaction
+
+
+async def test_who_does_not_get_the_lock_does_nothing(tmp_path: Path) -> None:
+    async with connected(tmp_path / "one.db") as connection:
+        await do(connection, "PRAGMA busy_timeout = 0")
+        with sqlite3.connect(tmp_path / "one.db", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await do(connection, "BEGIN IMMEDIATE")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                await do(connection, "INSERT INTO t (b) VALUES ('x')")
+            other.execute("ROLLBACK")
+        await connection.rollback()
+        assert await (await do(connection, "SELECT count(*) FROM t")).fetchall() == [(0,)]
 
 
 async def test_a_refused_statement_leaves_its_transaction_to_be_rolled_back(tmp_path: Path) -> None:
@@ -105,7 +120,7 @@ async def test_who_is_cancelled_while_the_thread_is_at_work_still_rolls_back(tmp
     async with connected(tmp_path / "one.db") as connection:
         await connection.create_function("slow", 0, lambda: time.sleep(0.2))
         held = asyncio.create_task(do(connection, "SELECT slow()"))
-        begun = asyncio.create_task(do(connection, "BEGIN IMMEDIATE"))
+        begun = asyncio.create_task(_begun(connection))
         await asyncio.sleep(0)
         held.cancel()
         begun.cancel()
@@ -113,6 +128,11 @@ async def test_who_is_cancelled_while_the_thread_is_at_work_still_rolls_back(tmp
         await connection.rollback()
         await do(connection, "SELECT 1")  # by now the thread has done all that it was given
         assert not connection.in_transaction
+
+
+async def _begun(connection: QuickConnection) -> None:
+    await do(connection, "BEGIN IMMEDIATE")
+    await do(connection, "SELECT 1")
 
 
 async def test_sqlalchemy_opens_what_we_hand_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from activities.adapters.inventory.database_file import watch_file
 from activities.adapters.inventory.failures import bad_url, own_words
 from activities.adapters.inventory.postgresql import postgresql_engine
-from activities.adapters.inventory.sqlite_driver import open_connection
+from activities.adapters.inventory.sqlite_driver import BEGINNINGS, open_connection
 
 BUSY_SECONDS = 10
 _CONNECTIONS = 15
@@ -46,9 +46,8 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Give a session that sees one state of the database."""
-        with own_words():
-            async with self._readers() as session, session.begin():
-                yield session
+        async with _transaction(self._readers()) as session:
+            yield session
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -56,14 +55,27 @@ class Database:
 
         Nothing but the database may be awaited inside: other writers stand in line.
         """
-        with own_words():
-            async with self._writers() as session, session.begin():
-                yield session
+        async with _transaction(self._writers()) as session:
+            yield session
 
     async def aclose(self) -> None:
         """Close all connections."""
         # Shielded: a cancelled shutdown would leave the driver's threads behind.
         await asyncio.shield(self.engine.dispose())
+
+
+@asynccontextmanager
+async def _transaction(session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """Commit when the block ends well, roll back when it does not, and let the connection go in either case."""
+    with own_words():
+        try:
+            yield session
+            await session.commit()
+        except BaseException:
+            async with session:  # which closes it, also while this task is being cancelled
+                raise
+        # Nothing is open any more, so nothing is awaited: SQLAlchemy's own way makes a task of each end.
+        session.sync_session.close()
 
 
 def read_url(url: str) -> URL:
@@ -131,7 +143,7 @@ def _prepare_connection(connection: _DriverConnection, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql(BEGINNINGS[1] if writes else BEGINNINGS[0])
 
 
 def writing_engine(engine: AsyncEngine) -> AsyncEngine:

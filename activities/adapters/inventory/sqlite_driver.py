@@ -12,6 +12,9 @@ from typing import Any, Self
 
 import aiosqlite
 
+BEGINNINGS = ("BEGIN", "BEGIN IMMEDIATE")
+"""What starts a transaction: one that reads, and one that has the write lock before its first statement."""
+
 _CHUNK = 64
 
 
@@ -27,24 +30,24 @@ class QuickConnection(aiosqlite.Connection):
 
     _is_settled = False
     """The last call has ended, and well: what the connection says of itself is so."""
-    _begins = False
-    """A transaction was asked for that sees and locks nothing before its first statement; ``BEGIN IMMEDIATE`` is none."""
+    _begin: str | None = None
+    """How the transaction begins that was asked for: no statement of it was given yet, so it needs to see or lock nothing."""
 
     def cursor(self) -> "QuickCursor":  # type: ignore[override] # SQLAlchemy enters what it gets, and needs no more
         """Return a cursor; nothing is opened yet."""
         return QuickCursor(self)
 
-    def begin(self) -> None:
-        """Begin a transaction with the next statement."""
-        self._begins = True
+    def begin(self, statement: str) -> None:
+        """Begin a transaction right before the next statement, and with it fail."""
+        self._begin = statement
 
     async def run(self, act: Callable[[sqlite3.Connection], None]) -> None:
         """Do something with the connection in its thread, in the transaction that was asked for."""
-        begins, self._begins = self._begins, False
+        begin, self._begin = self._begin, None
 
         def begun(opened: sqlite3.Connection) -> None:
-            if begins:
-                opened.execute("BEGIN")
+            if begin is not None:
+                opened.execute(begin)
             act(opened)
 
         await self._execute(begun, self._conn)
@@ -63,7 +66,7 @@ class QuickConnection(aiosqlite.Connection):
 
     def _is_outside(self) -> bool:
         """Tell whether surely no transaction is open; one that was only asked for is forgotten."""
-        self._begins = False
+        self._begin = None
         return self._is_settled and not self.in_transaction
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -91,8 +94,8 @@ class QuickCursor:
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Execute a statement and read all that it returns."""
-        if statement == "BEGIN":
-            self._connection.begin()
+        if statement in BEGINNINGS:
+            self._connection.begin(statement)
             return
         await self._connection.run(lambda opened: self._take(opened.execute(statement, parameters)))
 
