@@ -17,8 +17,8 @@ import statistics
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -242,16 +242,28 @@ def _seconds(duration: Duration) -> float:
 async def open_bench(home: Path, at_once: int, say: Callable[[str], None]) -> AsyncIterator[Bench]:
     """Start server, sandbox and both workers, and warm them."""
     async with Stack(StackOptions(home=home, ui_port=None, ca_poll_seconds=0.2), say) as stack:
-        stack.adopt_environment()
         at = stack.sandbox
-        async with EvercertClient.connect(stack.settings) as client, httpx.AsyncClient(trust_env=False) as http:
-            script = PlainScript(Where(at.base_url, at.dns_host, at.dns_port, at.tsig_name), http)
-            bench = Bench(stack, client, script, at_once)
-            await bench.prepare()
-            async with bench.bare_worker():
-                for side in (BARE, PLAIN):
-                    await bench.measure(side, 1)
-                yield bench
+        with _environment_of(stack):
+            async with EvercertClient.connect(stack.settings) as client, httpx.AsyncClient(trust_env=False) as http:
+                script = PlainScript(Where(at.base_url, at.dns_host, at.dns_port, at.tsig_name), http)
+                bench = Bench(stack, client, script, at_once)
+                await bench.prepare()
+                async with bench.bare_worker():
+                    for side in (BARE, PLAIN):
+                        await bench.measure(side, 1)
+                    yield bench
+
+
+@contextmanager
+def _environment_of(stack: Stack) -> Generator[None]:
+    """Make this process a client of the stack, whatever its environment says, for the time of a block."""
+    before = dict(os.environ)
+    stack.adopt_environment()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 async def run(
