@@ -71,6 +71,8 @@ class IssueCertificate(Buying, Proving):
             ),
         )
 
+        self._opening: asyncio.Task[CheckResult] | None = None
+
     @workflow.run
     async def run(self, request: OrderRequest | None = None) -> OrderResult:
         """Order one certificate. Input: one object, see ``domain.request.OrderRequest``.
@@ -197,10 +199,14 @@ class IssueCertificate(Buying, Proving):
     async def _check(self, request: OrderRequest) -> tuple[tuple[str, ...], Quote | None]:
         """Run all checks together and join what they found, so that a person mends everything at once."""
         continued = workflow.info().continued_run_id is not None
-        results = await self._steps.take(
-            OrderState.CHECKING,
-            lambda: self._run_checks(CheckInput(run=self._run, request=request), continued=continued),
-        )
+        try:
+            results = await self._steps.take(
+                OrderState.CHECKING,
+                lambda: self._run_checks(CheckInput(run=self._run, request=request), continued=continued),
+            )
+        except CancelAsked:
+            await self._until_opened()
+            raise
         self._state.names = results[0].names or self._state.names
         findings = tuple(finding for result in results for finding in result.findings)
         quote = next((result.quote for result in results if result.quote is not None), None)
@@ -215,13 +221,21 @@ class IssueCertificate(Buying, Proving):
         )
         return results[0].names, quote
 
+    async def _until_opened(self) -> None:
+        """Stop the check that opens the order's row, and wait for that: opened after the end it would look like a lost one."""
+        opening = self._opening
+        if opening is None or opening.done() or not workflow.patched("cancel-after-opening"):
+            return
+        drop(opening)
+        await workflow.wait_condition(opening.done)
+
     async def _run_checks(self, given: CheckInput, *, continued: bool) -> list[CheckResult]:
         name = given.request.common_name
         checks = [
             workflow.execute_activity_method(
                 CheckActivities.check_request,
                 given,
-                **options.told(options.INVENTORY, f"Check the request for {name}: names, accounts, other orders"),
+                **options.told(options.OPENING, f"Check the request for {name}: names, accounts, other orders"),
             )
         ]
         if not continued:
@@ -240,7 +254,9 @@ class IssueCertificate(Buying, Proving):
                     **options.told(options.DNS, f"Try to write into the DNS zone of {name}"),
                 ),
             ]
-        return await self._joined([asyncio.create_task(check) for check in checks])
+        tasks = [asyncio.create_task(check) for check in checks]
+        self._opening = tasks[0]
+        return await self._joined(tasks)
 
     async def _joined(self, checks: "list[asyncio.Task[CheckResult]]") -> list[CheckResult]:
         """Await all checks; a request that is refused anyway does not wait for a seller or name server that is away.

@@ -31,6 +31,12 @@ INVENTORY = ActivityConfig(
 )
 """A transaction on the inventory."""
 
+OPENING: ActivityConfig = {
+    **INVENTORY,
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+"""A transaction on the inventory that opens an order: whoever cancels it has to know whether it was done."""
+
 KEYS = ActivityConfig(
     task_queue=KEYS_QUEUE,
     start_to_close_timeout=timedelta(minutes=2),

@@ -445,6 +445,18 @@ async def cancelled_before_natively(stage: Stage) -> Run:
     return await _cancelled_before(stage, "native")
 
 
+async def cancelled_while_opening_natively(stage: Stage) -> Run:
+    world = World()
+    hold = Hold(world, "check_request")
+    run = await stage.begin("cancelled-while-opening", world)
+    await hold.has_begun.wait()
+    await _knock(stage, run, "native")
+    await stage.is_told(run, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+    hold.go.set()
+    assert await stage.failed(run) == "cancelled"
+    return run
+
+
 async def _cancelled_in_flight(stage: Stage, door: str) -> Run:
     world = World()
     hold = Hold(world, "purchase")
@@ -633,7 +645,7 @@ PATHS: dict[str, Callable[[Stage], Awaitable[Run]]] = {
         parked_and_cancelled, looked_at_once, nudged, deadline_extended, deadline_over_then_extended, term_over,
         seller_order_closed, looks_failing, proof_changed, issued_without_proof, publishing_refused, refused_updates,
         quarantine_then_collected, double_sale_told, withdraw_fails_for_a_day, cancelled_before_by_update,
-        cancelled_before_by_signal, cancelled_before_natively, cancelled_in_flight_by_update,
+        cancelled_before_by_signal, cancelled_before_natively, cancelled_while_opening_natively, cancelled_in_flight_by_update,
         cancelled_in_flight_natively, cancelled_while_awaiting_by_update, cancelled_while_awaiting_by_signal,
         cancelled_while_awaiting_natively, cancelled_while_in_doubt, cancelled_unpaid, refund_granted, refund_denied,
         refund_undecided_then_ruled, resumed_orphan, resume_refused, lost_to_another_run, sync_all_well, sync_in_batches,

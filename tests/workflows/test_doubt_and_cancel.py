@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
@@ -330,3 +331,28 @@ async def test_a_run_that_lost_its_order_stops_at_once(start: Start) -> None:
     assert error.type == "not-owner"
     assert world.states() == []
     assert world.publishing.calls == 0
+
+
+async def test_a_cancel_waits_until_the_order_has_a_row_so_that_none_is_opened_after_the_end(start: Start) -> None:
+    world, opened, go = World(), asyncio.Event(), asyncio.Event()
+    check = World.check_request
+
+    async def slow(given: Any) -> Any:
+        opened.set()
+        await go.wait()
+        return await check(world, given)
+
+    slow.__annotations__ = check.__annotations__
+    world.check_request = activity.defn(name="check_request")(slow)  # type: ignore[method-assign]
+    handle = await start(world)
+    await opened.wait()
+    await handle.cancel()
+    while EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED not in [
+        event.event_type for event in (await handle.fetch_history()).events
+    ]:
+        await asyncio.sleep(0.01)
+    await handle.query("status")  # whatever follows from the request has been done by now
+    go.set()
+    await cancelled(handle)
+    assert world.states()[-1:] == ["cancelled"]
+    assert world.checks_when_noted[-1] == 1
