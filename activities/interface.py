@@ -108,7 +108,10 @@ class OwnershipActivities(ABC):
     @activity.defn(name="await_account")
     @abstractmethod
     async def await_account(self, run: RunRef) -> None:
-        """Return when the account is neither parked nor waits for a comparison (any more). Its retries are the poll. Twice: asked again."""
+        """Return when the account is neither parked nor waits for a comparison (any more). Its retries are the poll.
+
+        Twice: asked again.
+        """
 
 
 class RefundActivities(ABC):

@@ -43,11 +43,13 @@ class Run:
         run_id: its own.
         first_run_id: of the run that began its chain, the one that an order names as its owner; a server may not tell it.
         is_open: it has not closed.
+        was_cancelled: it closed as cancelled: nobody terminated it or lost it.
     """
 
     run_id: str
     first_run_id: str
     is_open: bool
+    was_cancelled: bool = False
 
     def is_of(self, first_run_id: str) -> bool:
         """Tell whether it belongs to the chain that began with that run."""
@@ -86,12 +88,18 @@ class OrderRuns:
                 return None
             raise _unreachable(error) from None
         info = told.workflow_execution_info
-        return Run(info.execution.run_id, info.first_run_id, info.status in _OPEN)
+        was_cancelled = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED
+        return Run(info.execution.run_id, info.first_run_id, info.status in _OPEN, was_cancelled)
 
     async def is_alive(self, workflow_id: str, run_id: str) -> bool:
         """Tell whether that chain of runs goes on; another chain under the same id does not count."""
         found = await self.described(workflow_id)
         return found is not None and found.is_open and found.is_of(run_id)
+
+    async def was_cancelled(self, workflow_id: str, run_id: str) -> bool:
+        """Tell whether that chain of runs has ended as cancelled."""
+        found = await self.described(workflow_id)
+        return found is not None and found.was_cancelled and found.is_of(run_id)
 
     async def cancel(self, workflow_id: str, reason: str) -> None:
         """Ask for the cancellation of a run; one that is gone needs none. Repeating it changes nothing."""

@@ -25,7 +25,7 @@ from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.seller_calls import SellerCalls, pages, visibility_window
 from domain import ids, sync
 from domain.errors import InvalidRequest, NotYet, Refused, Unavailable
-from domain.inventory import AccountRecord, ActState, AuditEvent, NewAlert, OrderRecord
+from domain.inventory import AccountRecord, ActState, AuditEvent, NewAlert, OrderChange, OrderRecord
 from domain.order import STATES, OrderState
 from domain.seller import SellerOrder
 
@@ -38,6 +38,7 @@ _QUESTIONS_AT_ONCE = 10
 _NEWEST_ORDERS = 50
 _WAITS_FOR_A_CALL = 60
 _REASON = "its run is closed or unknown at Temporal"
+_CANCELLED = "cancelled before its row was opened; nothing was bought"
 _NO_TROUBLE = ("order-ended", "run-alive")  # somebody was faster, or the run came to its end meanwhile
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +48,10 @@ class AttendedRuns(Protocol):
 
     async def is_alive(self, workflow_id: str, run_id: str) -> bool:
         """Tell whether any run of that chain is open."""
+        ...
+
+    async def was_cancelled(self, workflow_id: str, run_id: str) -> bool:
+        """Tell whether that chain of runs has ended as cancelled."""
         ...
 
     async def is_attended(self, order: OrderRecord) -> bool:
@@ -97,7 +102,8 @@ class Sync(SyncActivities):
     async def find_orphans(self, given: OrphanSearch) -> OrphansFound:
         """Look at a batch of open orders and start a run for each whose own is closed or unknown at Temporal.
 
-        That run takes the order over after it has looked twice itself. Twice: the runs are under way already.
+        That run takes the order over after it has looked twice itself. One that was opened only after its run had been
+        cancelled is ended instead. Twice: the runs are under way already, the order is ended.
         """
         orders = await self._inventory.open_orders(after=given.after, limit=ORDERS_AT_ONCE)
         few = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
@@ -124,6 +130,12 @@ class Sync(SyncActivities):
         now = await self._inventory.order(order.order_id)
         if now is None or STATES[OrderState(now.state)].is_end or now.run_id != order.run_id:
             return None
+        if (
+            await self._runs.was_cancelled(now.workflow_id, now.run_id)
+            and await self._inventory.act(now.order_id) is None
+        ):
+            await self._close_cancelled(now)
+            return None
         try:
             taken = await self._runs.take_up(now, by="", reason=_REASON)
         except (Refused, InvalidRequest) as error:
@@ -134,6 +146,25 @@ class Sync(SyncActivities):
         if not taken.was_running:
             _log.warning("order.taken-up", order=order.order_id, lost=order.workflow_id, by=taken.workflow_id)
         return taken
+
+    async def _close_cancelled(self, order: OrderRecord) -> None:
+        """End an order that was opened after its run had been cancelled, by a worker that slept: nobody wants it bought."""
+        now = await self._clock.now()
+        event = AuditEvent(
+            event_id=ids.event_id(order.order_id, "order.cancelled", order.run_id),
+            kind="order.cancelled",
+            subject=order.order_id,
+            at=now,
+            facts={"detail": _CANCELLED},
+        )
+        change = OrderChange(
+            state=OrderState.CANCELLED.value,
+            waiting_for=STATES[OrderState.CANCELLED].waiting_for.value,
+            detail=_CANCELLED,
+            clear_until=True,
+        )
+        await self._inventory.change_order(order.order_id, change, event, now)
+        _log.warning("order.closed-as-cancelled", order=order.order_id)
 
     # sales that nobody here knows of
 

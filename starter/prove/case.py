@@ -68,6 +68,9 @@ def read_case(name: str) -> Case:
     return Case(kind, at, Database(database), Repeated(repeated), Line(line), int(seed))
 
 
+_TWINS = (Line.LOST, Line.TORN)
+
+
 def kills(
     boundaries: Mapping[tuple[Database, Line], Sequence[str]],
     databases: Sequence[Database],
@@ -77,8 +80,9 @@ def kills(
 ) -> list[Case]:
     """Return the kills of some rounds, in each of which every boundary of every line is struck once.
 
-    The mode and the database of a boundary are other ones in each round; as many rounds as there are pairs of them strike
-    every boundary in every setting.
+    Of the lines ``lost`` and ``torn``, which lead through the same places, each boundary sees one in a round, and the other
+    one in a later round. The mode and the database of a boundary are other ones in each round; twice as many rounds as
+    there are pairs of them strike every boundary in every setting.
 
     Args:
         boundaries: what an undisturbed run passes through, for each database and line.
@@ -89,12 +93,14 @@ def kills(
     dice = Random(seed)  # noqa: S311 - reproducible on purpose
     pairs = [(repeated, database) for repeated in Repeated for database in databases]
     cases: list[Case] = []
-    for number in range(min(rounds, len(pairs))):
+    for number in range(min(rounds, len(_TWINS) * len(pairs))):
+        turn, again = number % len(pairs), number // len(pairs)
         here = []
         for pair, (repeated, database) in enumerate(pairs):
             for line in Line:
                 for place, at in enumerate(boundaries[database, line]):
-                    if (place + pair + seed) % len(pairs) == number:
+                    left_out = _TWINS[(place + seed + turn + again) % len(_TWINS)]
+                    if line is not left_out and (place + pair + seed) % len(pairs) == turn:
                         here.append(Case("kill", at, database, repeated, line, dice.randrange(1, 1_000_000)))
         dice.shuffle(here)
         cases += here

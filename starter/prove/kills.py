@@ -23,6 +23,12 @@ async def undisturbed(trial: Trial) -> tuple[str, ...]:
     return tuple(place for place in dict.fromkeys(passed) if is_of_an_order(place))
 
 
+TRIED_AGAIN = tuple(f"resolve_purchase/inventory.audit#1/{side}" for side in ("before", "after"))
+"""Passed only by a second try of a ruling, which looks whether the first one was written: no undisturbed run gets there."""
+
+RULED_TWICE = tuple(f"resolve_purchase/inventory.change_act#1/after{AND}{place}" for place in TRIED_AGAIN)
+
+
 async def kill(trial: Trial) -> None:
     """Kill the worker at the boundary of the case, start another one, and follow the order to its end.
 

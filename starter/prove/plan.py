@@ -59,11 +59,12 @@ def _cases_of(
 ) -> list[tuple[int, Case]]:
     """Return one case, with the number of its place, for each line and place; for places with a name on each database."""
     cases: list[tuple[int, Case]] = []
+    around = sum(it.takes_turns for it in DISASTERS.values())
     usable = [database for database in databases if database in disaster.databases]
     for line in disaster.lines:
         for kind, database in enumerate(usable):
             for number, at in enumerate(_places(disaster, boundaries[database, line], Random(turn))):  # noqa: S311
-                its_database = (number // len(Repeated) + turn) % len(usable)
+                its_database = (number // len(Repeated) + turn + turn // around) % len(usable)
                 if disaster.places is Places.NAMED or kind == its_database:
                     repeated = list(Repeated)[(number + turn) % len(Repeated)]
                     case = Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000))

@@ -13,7 +13,7 @@ from pathlib import Path
 from starter.prove.afterwards import Check, replayed, searched
 from starter.prove.case import Case, Database, Line
 from starter.prove.disasters import DISASTERS
-from starter.prove.kills import undisturbed
+from starter.prove.kills import TRIED_AGAIN, undisturbed
 from starter.prove.lane import Lane, LaneOptions, open_lane
 from starter.prove.plan import all_cases, short_cases
 from starter.prove.postgres import PrivatePostgres, postgres_unavailable, private_postgres
@@ -241,7 +241,8 @@ class Prover:
             return
         listed = self._boundaries.get((case.database, case.line), ())
         known = [
-            place for (database, _), here in self._boundaries.items() if database is case.database for place in here
+            *(place for (database, _), here in self._boundaries.items() if database is case.database for place in here),
+            *TRIED_AGAIN,
         ]
         limit = disaster.limit_seconds
         own_database = disaster.has_own_database_server and case.database is Database.POSTGRESQL

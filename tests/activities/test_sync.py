@@ -18,7 +18,7 @@ from domain.inventory import AccountRecord, ActState, Environment, OrderChange, 
 from domain.seller import SellerOrder, SellerState
 from tests.activities.desk import Desk, at_once, refused, run, twice
 from tests.activities.shop import LOST, Shop
-from tests.adapters.inventory_support import NOW, event, order
+from tests.adapters.inventory_support import NOW, PRICE, event, order
 
 STRANGER = ids.order_id("evercert", "nowhere", "run-1")
 GIVEN = CompareInput(account="sandbox")
@@ -33,9 +33,13 @@ class FakeRuns:
     nudged: list[str] = field(default_factory=list)
     refusals: dict[str, EvercertError] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    cancelled: set[str] = field(default_factory=set)
 
     async def is_alive(self, workflow_id: str, run_id: str) -> bool:
         return workflow_id in self.alive
+
+    async def was_cancelled(self, workflow_id: str, run_id: str) -> bool:
+        return workflow_id in self.cancelled
 
     async def is_attended(self, order: OrderRecord) -> bool:
         return order.workflow_id in self.alive or order.order_id in self.taken
@@ -136,6 +140,26 @@ async def test_an_order_that_ends_while_its_run_is_asked_for_is_not_lost(desk: D
     ending = Ending()
     assert await run(work(desk, ending).find_orphans, OrphanSearch()) == OrphansFound(looked_at=1)
     assert ending.taken == {}
+
+
+async def test_an_order_opened_after_its_run_was_cancelled_is_ended_and_not_bought(desk: Desk, runs: FakeRuns) -> None:
+    runs.cancelled.add(desk.wanted.workflow_id)
+    first, second = await twice(work(desk, runs).find_orphans, OrphanSearch())
+    assert (first, second) == (OrphansFound(looked_at=1), OrphansFound())
+    assert runs.taken == {}
+    order = await desk.inventory.order(desk.wanted.order_id)
+    assert order is not None
+    assert (order.state, order.waiting_for) == ("cancelled", "nobody")
+    story = [row.kind for row in await desk.inventory.audit(subject=desk.wanted.order_id)]
+    assert story.count("order.cancelled") == 1
+
+
+async def test_a_cancelled_run_that_had_begun_to_buy_is_taken_up(desk: Desk, runs: FakeRuns) -> None:
+    await desk.inventory.reserve(
+        desk.wanted.order_id, fingerprint=None, owner="another/run", price=PRICE, body_hash="hash", now=NOW
+    )
+    runs.cancelled.add(desk.wanted.workflow_id)
+    assert (await run(work(desk, runs).find_orphans, OrphanSearch())).taken_up == (desk.wanted.order_id,)
 
 
 async def test_an_order_that_was_taken_over_meanwhile_is_not_lost(desk: Desk, runs: FakeRuns) -> None:

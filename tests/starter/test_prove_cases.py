@@ -113,14 +113,15 @@ def test_a_name_that_names_no_case(name: str) -> None:
 
 
 def test_every_boundary_is_struck_once_a_round_and_in_every_setting_after_all_rounds() -> None:
-    once = {(place, line) for place in PLACES for line in Line}
+    once = {(place, line) for place in PLACES for line in (Line.PLAIN, Line.SLOW, Line.RESET)}
     first = kills(BOUNDARIES, DATABASES, seed=3)
-    assert len(first) == len(once)
-    assert {(case.at, case.line) for case in first} == once
+    assert {(case.at, case.line) for case in first} >= once
+    assert len(first) == len(once) + len(PLACES)
+    assert sorted(case.at for case in first if case.line in (Line.LOST, Line.TORN)) == sorted(PLACES)
     assert {(case.database, case.repeated) for case in first} == {(d, r) for d in Database for r in Repeated}
-    everything = kills(BOUNDARIES, DATABASES, seed=3, rounds=6)
+    everything = kills(BOUNDARIES, DATABASES, seed=3, rounds=12)
     settings = {(case.at, case.line, case.database, case.repeated) for case in everything}
-    assert len(everything) == len(settings) == len(once) * len(Repeated) * len(DATABASES)
+    assert len(settings) == len(PLACES) * len(Line) * len(Repeated) * len(DATABASES)
 
 
 def test_the_same_seed_gives_the_same_cases_and_another_one_others() -> None:

@@ -10,7 +10,7 @@ from starter.prove.disasters.resets import EVERY, SINGLE, reset
 from starter.prove.disasters.servers import SERVERS
 from starter.prove.disasters.term import term
 from starter.prove.disasters.twins import twin_places, twins
-from starter.prove.kills import chains, kill
+from starter.prove.kills import RULED_TWICE, chains, kill
 
 DISASTERS: dict[str, Disaster] = {
     it.kind: it
@@ -30,6 +30,15 @@ DISASTERS: dict[str, Disaster] = {
             places=Places.CHOSEN,
             choose=chains,
             goes_on=True,
+        ),
+        Disaster(
+            "kill-again",
+            "the worker is killed in a ruling, and the next one where only a second try gets to",
+            kill,
+            named=RULED_TWICE,
+            lines=(Line.RESET,),
+            goes_on=True,
+            short=0,
         ),
         Disaster(
             "freeze",

@@ -57,10 +57,17 @@ async def freeze_late(trial: Trial) -> None:
 
 
 async def _frozen(trial: Trial) -> tuple[WatchedWorker, WatchedWorker] | None:
-    """Return the frozen worker and the one that goes on."""
+    """Return the frozen worker and the one that goes on.
+
+    A process that is frozen in the middle of a transaction on SQLite lets no other one start: it is woken for that.
+    """
     await trial.set_scene()
     first = await trial.lane.start_worker(Strike(trial.case.at, Blow.FREEZE), is_lean=True)
     await trial.order()
     if not await trial.until_struck(first):
         return None
-    return first, await trial.lane.start_worker()
+    second = await trial.lane.start_worker()
+    if second.ended.is_set():
+        first.wake()
+        second = await trial.lane.start_worker()
+    return first, second
