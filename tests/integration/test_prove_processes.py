@@ -7,7 +7,7 @@ import pytest
 from starter.prove.case import Case, Database, Line
 from starter.prove.run import Outcome, ProveOptions, Prover
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.timeout(900)]
 
 SOLD = "purchase/seller.place#1/after"
 INTENDED = "purchase/inventory.change_act#1/after"
