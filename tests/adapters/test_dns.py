@@ -76,15 +76,38 @@ async def test_access_is_proved_by_writing_and_leaves_nothing(box: Sandbox, publ
 async def test_a_check_of_access_that_was_cut_off_is_cleaned_up_by_the_next_one(
     box: Sandbox, publisher: Rfc2136Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Killed(BaseException):
+        """Ends a call as a kill would: nothing that handles errors sees it."""
+
     async def dies(record: ProofRecord) -> None:
-        raise KeyboardInterrupt
+        raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr(publisher, "_remove", dies)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             await publisher.check_access("www.shop.test", mark="ab12")
     assert len(records(box)) == 1
     assert await publisher.check_access("www.shop.test", mark="ab12") == "test"
+    assert records(box) == []
+
+
+async def test_a_check_of_access_that_is_cancelled_leaves_nothing(
+    box: Sandbox, publisher: Rfc2136Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, remove = asyncio.Event(), publisher._remove
+
+    async def slow(record: ProofRecord) -> None:
+        written.set()
+        await asyncio.sleep(0.05)
+        await remove(record)
+
+    monkeypatch.setattr(publisher, "_remove", slow)
+    checking = asyncio.create_task(publisher.check_access("www.shop.test"))
+    await written.wait()
+    assert len(records(box)) == 1
+    checking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await checking
     assert records(box) == []
 
 

@@ -67,11 +67,24 @@ class Rfc2136Publisher:
         """Write, read back and remove a throw-away TXT record below ``owner``; return the zone.
 
         With the same ``mark`` it is the same record: repeated, it removes what an earlier call that was cut off left there.
+        Cancelled, it removes the record first.
         """
         host = owner.removeprefix("*.").removesuffix(".").lower()
         zone = self._zone_of(host)
         mark = mark or secrets.token_hex(4)
         probe = ProofRecord(name=host, record_type="TXT", owner=f"_evercert-check-{mark}.{host}", value=mark)
+        probing = asyncio.create_task(self._probe(probe))
+        try:
+            outcome = await asyncio.shield(probing)
+        except asyncio.CancelledError:
+            with contextlib.suppress(EvercertError):
+                await probing
+            raise
+        if outcome is not _Outcome.STORED:
+            raise _no_access("the server takes the update, but does not show the record afterwards")
+        return zone
+
+    async def _probe(self, probe: ProofRecord) -> "_Outcome":
         try:
             outcome = await self._add(probe)
         except Unavailable:
@@ -79,9 +92,7 @@ class Rfc2136Publisher:
                 await self._remove(probe)
             raise
         await self._remove(probe)
-        if outcome is not _Outcome.STORED:
-            raise _no_access("the server takes the update, but does not show the record afterwards")
-        return zone
+        return outcome
 
     async def publish(self, record: ProofRecord) -> None:
         """Add the record unless it is there, and read it back at the server written to."""

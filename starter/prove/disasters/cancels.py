@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from domain.inventory import OrderRecord
@@ -32,6 +32,7 @@ async def cancel_by_update(trial: Trial) -> None:
     await asyncio.sleep(_SETTLE_SECONDS)
     worker.wake()
     await _finish(trial)
+    await worker.until_quiet()
     refused = await asking
     state = await _state(trial)
     if refused:
@@ -50,6 +51,7 @@ async def cancel_natively(trial: Trial) -> None:
     await trial.lane.run_of(trial.started).cancel(reason=_REASON)
     worker.wake()
     await _finish(trial)
+    await worker.until_quiet()  # what was cut short takes away again what it wrote
     await _judge(trial, await _state(trial))
 
 
@@ -126,7 +128,11 @@ async def _refund(trial: Trial, record: OrderRecord) -> None:
 async def _state(trial: Trial) -> str:
     assert trial.started is not None
     record = await trial.lane.record(trial.started)
-    return record.state if record is not None else "without a row"
+    if record is not None:
+        return record.state
+    described = await trial.lane.run_of(trial.started).describe()
+    # Stopped before anything was written of it: there is nothing to show but the run itself.
+    return OrderState.CANCELLED if described.status is WorkflowExecutionStatus.CANCELED else "without a row"
 
 
 async def _judge(trial: Trial, state: str) -> None:
