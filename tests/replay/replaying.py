@@ -29,8 +29,13 @@ async def replay(names: Iterable[str], workflows: Iterable[type] = WORKFLOWS, *,
     """Replay histories one after the other."""
     wanted = list(names)
     runner: WorkflowRunner = SandboxedWorkflowRunner() if in_sandbox else UnsandboxedWorkflowRunner()
+    # Debug mode: a busy machine, where a step takes seconds, is no deadlock and no difference.
     replayer = Replayer(
-        workflows=list(workflows), workflow_runner=runner, namespace=NAMESPACE, plugins=[evercert_plugin()]
+        workflows=list(workflows),
+        workflow_runner=runner,
+        namespace=NAMESPACE,
+        plugins=[evercert_plugin()],
+        debug_mode=True,
     )
 
     async def each() -> AsyncIterator[WorkflowHistory]:
