@@ -23,7 +23,7 @@ _NO_LOOK_UP = Mutation(
             "    if seen is Sight.NOT_LOOKED and act.state is not ActState.RESERVED:\n",
         ),
     ),
-    (f"{_GUARDS}[look_up-inventory_that_never_heard_of_its_sale]", f"{_TABLE}::test_table"),
+    (f"{_GUARDS}[look_up-inventory_that_never_heard_of_its_sale-sqlite]", f"{_TABLE}::test_table"),
 )
 
 _POST_ON_RE_ENTRY = Mutation(
@@ -31,7 +31,7 @@ _POST_ON_RE_ENTRY = Mutation(
     "who finds the row in sending, and the seller shows nothing yet, posts again",
     (Change("domain/purchase.py", "        Step.WAIT,\n", "        Step.SEND,\n"),),
     (
-        f"{_GUARDS}[who_finds_sending_never_posts-sale_that_shows_up_late]",
+        f"{_GUARDS}[who_finds_sending_never_posts-sale_that_shows_up_late-sqlite]",
         f"{_TABLE}::test_only_a_reserved_row_that_the_seller_does_not_know_is_sent",
     ),
 )
@@ -98,7 +98,7 @@ _SEND_BEFORE_COMMIT = Mutation(
     ),
     (
         f"{_PURCHASE}::test_the_intention_is_committed_before_anything_is_sent",
-        f"{_GUARDS}[compare_and_set-two_attempts_at_once]",
+        f"{_GUARDS}[compare_and_set-two_attempts_at_once-sqlite]",
     ),
 )
 
@@ -115,7 +115,7 @@ _FURTHER = (
                 "ActRow.state == seen.value)",
             ),
         ),
-        (f"{_GUARDS}[fence-frozen_attempt_wakes_beside_a_sale_that_does_not_show_yet]",),
+        (f"{_GUARDS}[fence-frozen_attempt_wakes_beside_a_sale_that_does_not_show_yet-sqlite]",),
     ),
     Mutation(
         "last-writer-wins",
@@ -127,7 +127,7 @@ _FURTHER = (
                 ".where(ActRow.act_id == act_id)",
             ),
         ),
-        (f"{_GUARDS}[compare_and_set-two_attempts_at_once]",),
+        (f"{_GUARDS}[compare_and_set-two_attempts_at_once-sqlite]",),
     ),
     Mutation(
         "no-open-fingerprint",
@@ -139,7 +139,7 @@ _FURTHER = (
                 "            order.open_fingerprint = None\n",
             ),
         ),
-        (f"{_GUARDS}[open_fingerprint-equal_orders_of_two_runs]",),
+        (f"{_GUARDS}[open_fingerprint-equal_orders_of_two_runs-sqlite]",),
     ),
     Mutation(
         "any-end-frees-the-key",
@@ -158,7 +158,7 @@ _FURTHER = (
         "the request leaves although its time is over",
         (Change("activities/purchase.py", "        return self._gate.may_send()\n", "        return True\n"),),
         (
-            f"{_GUARDS}[deadline-frozen_attempt_wakes_after_the_order_was_bought]",
+            f"{_GUARDS}[deadline-frozen_attempt_wakes_after_the_order_was_bought-sqlite]",
             f"{_PURCHASE}::test_a_clock_that_jumps_shuts_the_gate",
         ),
     ),
@@ -209,7 +209,7 @@ _FURTHER = (
                 '            await self._acts.change(act, ActState.RESERVED, "purchase.not-sent")\n',
             ),
         ),
-        (f"{_GUARDS}[visibility_window-sale_that_shows_up_late]",),
+        (f"{_GUARDS}[visibility_window-sale_that_shows_up_late-sqlite]",),
     ),
     Mutation(
         "cut-off-is-not-sent",
@@ -223,7 +223,7 @@ _FURTHER = (
         (
             Change(
                 "activities/seller_calls.py",
-                "            if found is not None or act.state is ActState.RESERVED:\n",
+                "            if found is not None or not await self._may_have_been_sent(run.account, act):\n",
                 "            if found is not None or act.state is not None:\n",
             ),
         ),
@@ -263,7 +263,9 @@ _FURTHER = (
                 "    return ActState.RESERVED\n",
             ),
         ),
-        (f"{_GUARDS}[what_may_have_been_sent_is_not_reserved_again-sale_that_looks_like_another_order_at_first]",),
+        (
+            f"{_GUARDS}[what_may_have_been_sent_is_not_reserved_again-sale_that_looks_like_another_order_at_first-sqlite]",
+        ),
     ),
     Mutation(
         "refusal-after-a-ruling",
