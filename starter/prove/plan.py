@@ -64,7 +64,7 @@ def _cases_of(
     for line in disaster.lines:
         for kind, database in enumerate(usable):
             for number, at in enumerate(_places(disaster, boundaries[database, line], Random(turn))):  # noqa: S311
-                its_database = (number // len(Repeated) + turn + turn // around) % len(usable)
+                its_database = (number // around + turn + turn // around) % len(usable)
                 if disaster.places is Places.NAMED or kind == its_database:
                     repeated = list(Repeated)[(number + turn) % len(Repeated)]
                     case = Case(disaster.kind, at, database, repeated, line, dice.randrange(1, 1_000_000))
