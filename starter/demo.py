@@ -22,9 +22,9 @@ from temporalio.exceptions import ApplicationError
 
 from domain.inventory import OrderRecord
 from domain.order import STATES, OrderState
-from domain.request import DcvChoice, OrderRequest
+from domain.request import OrderRequest
 from starter.client import EvercertClient, StartedOrder
-from starter.stack import ACCOUNT, NAMESPACE, Stack, StackOptions
+from starter.stack import ACCOUNT, NAMESPACE, Stack, StackOptions, smallest_request
 from workflows.messages import OrderResult
 
 Say = Callable[[str], None]
@@ -196,14 +196,7 @@ class _Tour:
 
 def demo_request() -> OrderRequest:
     """Return the smallest order of the sandbox."""
-    return OrderRequest(
-        account=ACCOUNT,
-        product="positivessl",
-        common_name=NAME,
-        months=12,
-        dcv=DcvChoice(method="dns", dns_account=ACCOUNT),
-        requested_by="demo",
-    )
+    return smallest_request(NAME, requested_by="demo")
 
 
 def run_link(stack: Stack, workflow_id: str, run_id: str) -> str:

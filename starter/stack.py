@@ -30,6 +30,7 @@ from activities.adapters.build import (
 from domain import ids
 from domain.errors import Unavailable
 from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord, Environment
+from domain.request import DcvChoice, OrderRequest
 from starter.process import ChildProcess
 from starter.schedules import provide_schedules
 from starter.server import DevServer, find_binary, provision
@@ -252,6 +253,19 @@ class Stack:
         self._open.push_async_callback(process.stop)
         await _until(ready.exists, process, "worker-not-ready", "the worker")
         return process
+
+
+def smallest_request(name: str, **changes: object) -> OrderRequest:
+    """Return the smallest order of the sandbox for a name, with other fields where they are given."""
+    fields = {
+        "account": ACCOUNT,
+        "product": "positivessl",
+        "common_name": name,
+        "months": 12,
+        "dcv": DcvChoice(method="dns", dns_account=ACCOUNT),
+        **changes,
+    }
+    return OrderRequest.model_validate(fields)
 
 
 async def add_sandbox_accounts(

@@ -11,27 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.api.workflowservice.v1 import ResetActivityRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from activities.adapters.build import Adapters, adapter_settings, open_adapters
 from domain.inventory import OrderRecord
-from domain.request import DcvChoice, OrderRequest
+from domain.request import OrderRequest
 from starter.client import EvercertClient, StartedOrder
 from starter.logs import runtime
 from starter.plugin import evercert_plugin
 from starter.prove.boundaries import Strike
 from starter.prove.case import Database
+from starter.prove.operating import try_now
 from starter.prove.postgres import PrivatePostgres
 from starter.prove.workers import WatchedWorker, WorkerHost
 from starter.server import DevServer
-from starter.stack import ACCOUNT, Stack, StackOptions
+from starter.stack import Stack, StackOptions, smallest_request
 
 LOOK_SECONDS = 0.2
 _CA_SECONDS = 0.2
+_HIDDEN_SECONDS = 86_400.0
 _SECRETS = ("token", "token_code", "link")
 
 
@@ -135,11 +134,20 @@ class Lane:
         """Let nothing go wrong at the seller any more."""
         await self.tell_sandbox("DELETE", "faults")
 
+    async def hide_sales(self) -> None:
+        """Let the seller show no sale, neither by our reference nor in its list, until it is healed."""
+        await self.fault("unknown_order_shape", shape="error", hide=True)
+        await self.fault("query_lag", seconds=_HIDDEN_SECONDS)
+
     async def forget(self) -> None:
         """Let the seller forget all orders, records, faults and its journal, so that each case finds it as new."""
+        await self.note_secrets()
+        await self.tell_sandbox("POST", "reset")
+
+    async def note_secrets(self) -> None:
+        """Remember the tokens and links of the orders that the seller has."""
         for order in (await self.tell_sandbox("GET", "secrets"))["orders"]:
             self.order_secrets |= {(kind, str(order[kind])) for kind in _SECRETS}
-        await self.tell_sandbox("POST", "reset")
 
     async def switch(self, **switches: Any) -> None:
         """Set switches of the sandbox."""
@@ -164,16 +172,7 @@ class Lane:
 
     def request(self, name: str, **changes: Any) -> OrderRequest:
         """Return the smallest order of the sandbox, for a name."""
-        fields: dict[str, Any] = {
-            "account": ACCOUNT,
-            "product": "positivessl",
-            "common_name": name,
-            "months": 12,
-            "dcv": DcvChoice(method="dns", dns_account=ACCOUNT),
-            "requested_by": "prove",
-            **changes,
-        }
-        return OrderRequest.model_validate(fields)
+        return smallest_request(name, **{"requested_by": "prove", **changes})
 
     async def order(self, name: str, **changes: Any) -> StartedOrder:
         """Start an order."""
@@ -198,22 +197,8 @@ class Lane:
     async def look_at_once(self, started: StartedOrder) -> None:
         """Let what waits for its next try be tried now, as *Reset* of a pending activity in the Web UI does."""
         record = await self.record(started)
-        workflow_id = record.workflow_id if record is not None else started.workflow_id
-        try:
-            described = await self.temporal.get_workflow_handle(workflow_id).describe()
-        except RPCError:
-            return  # a server that has lost this run
-        for pending in described.raw_description.pending_activities:
-            if pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
-                continue
-            with contextlib.suppress(RPCError):  # it has ended meanwhile
-                await self.temporal.workflow_service.reset_activity(
-                    ResetActivityRequest(
-                        namespace=self.temporal.namespace,
-                        execution=WorkflowExecution(workflow_id=workflow_id),
-                        id=pending.activity_id,
-                    )
-                )
+        with contextlib.suppress(RPCError):  # a server that has lost this run
+            await try_now(self.temporal, record.workflow_id if record is not None else started.workflow_id)
 
     async def close_reopened(self) -> None:
         """Close what :meth:`reopen_inventory` has opened."""

@@ -44,7 +44,7 @@ async def look(
         unlisted=tuple(unlisted),
         troubles=tuple(troubles),
         expects=expects,
-        installation_story=await _story_of_installation(lane),
+        installation_story=await installation_story(lane),
     )
     record = await lane.record(started) if started is not None else None
     if started is None:
@@ -77,7 +77,8 @@ async def look(
     )
 
 
-async def _story_of_installation(lane: Lane) -> tuple[str, ...]:
+async def installation_story(lane: Lane) -> tuple[str, ...]:
+    """Return the kinds of the audit rows of the installation: what it was put into doubt for, and what ended that."""
     inventory = lane.adapters.inventory
     installation = await inventory.installation()
     return tuple(event.kind for event in await inventory.audit(subject=installation.installation_id))

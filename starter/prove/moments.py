@@ -5,7 +5,6 @@ the answer to the purchase, and the certificate; the worker is awake then.
 """
 
 import asyncio
-import signal
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from starter.prove.boundaries import Blow, Strike
 from starter.prove.lane import LOOK_SECONDS
+from starter.prove.looking import installation_story
 from starter.prove.trial import Trial
 from starter.prove.workers import WatchedWorker
 
@@ -80,7 +80,7 @@ async def bring(
     if moment is Moment.ANSWER_HELD:
         await trial.lane.fault("answer_delay", endpoint=_PURCHASE, seconds=answer_seconds, times=1)
     elif moment is Moment.AWAITING:
-        await trial.lane.fault("issue_delay", seconds=_NOT_ISSUED_SECONDS)
+        await hold_certificate(trial)
     worker = await trial.lane.start_worker(
         Strike(at, Blow.FREEZE) if at else None, skew_seconds=skew_seconds, skew_after=skew_after
     )
@@ -93,9 +93,19 @@ async def bring(
         while not await trial.lane.sold(trial.name):  # noqa: ASYNC110 - the seller announces no sale
             await asyncio.sleep(LOOK_SECONDS)
     else:
-        assert trial.started is not None
-        await trial.lane.until(trial.started, lambda it: it.look.startswith("not issued yet"))
+        await until_awaiting(trial)
     return worker
+
+
+async def hold_certificate(trial: Trial) -> None:
+    """Let the CA issue nothing until the seller is healed."""
+    await trial.lane.fault("issue_delay", seconds=_NOT_ISSUED_SECONDS)
+
+
+async def until_awaiting(trial: Trial) -> None:
+    """Wait until the order has looked for its certificate and seen none."""
+    assert trial.started is not None
+    await trial.lane.until(trial.started, lambda it: it.look.startswith("not issued yet"))
 
 
 async def let_go(trial: Trial, worker: WatchedWorker, *, looks: bool = True) -> None:
@@ -106,7 +116,7 @@ async def let_go(trial: Trial, worker: WatchedWorker, *, looks: bool = True) -> 
         worker: that was returned when the order was brought there.
         looks: let the CA be looked at now instead of at the next minute; needs Temporal.
     """
-    worker.signal(signal.SIGCONT)
+    worker.wake()
     await trial.lane.heal()
     assert trial.started is not None
     if looks and trial.case.at.startswith(Moment.AWAITING):
@@ -158,13 +168,6 @@ async def require_same_run(trial: Trial) -> None:
 
 async def until_reconciled(trial: Trial) -> None:
     """Wait until all accounts were compared; ``SyncOrders`` is started as its schedule does every 15 minutes."""
-    while "reconcile.finished" not in await installation_story(trial):
+    while "reconcile.finished" not in await installation_story(trial.lane):
         await trial.lane.client.wait_for_sync(await trial.lane.client.sync())
         await asyncio.sleep(_SYNC_SECONDS)
-
-
-async def installation_story(trial: Trial) -> list[str]:
-    """Return the kinds of the audit rows of the installation: what it was put into doubt for, and what ended that."""
-    inventory = trial.lane.adapters.inventory
-    installation = await inventory.installation()
-    return [event.kind for event in await inventory.audit(subject=installation.installation_id)]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio.client import WorkflowExecutionStatus
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from starter.prove.workers import WatchedWorker
 
 _PURCHASE = "order/neworder"
-_HIDDEN = timedelta(days=1).total_seconds()
 _PERSON = "prove"
 _RULED = ("purchase-in-doubt", "order-not-ours")
 _PAUSE = 1.0
@@ -67,8 +65,7 @@ class Trial:
                 await lane.fault("close_unanswered", endpoint=_PURCHASE, times=1)
             case Line.SLOW:
                 await lane.fault("drop_after_sale", times=1)
-                await lane.fault("unknown_order_shape", shape="error", hide=True)
-                await lane.fault("query_lag", seconds=_HIDDEN)
+                await lane.hide_sales()
 
     async def order(self) -> StartedOrder:
         """Start the order of this case."""

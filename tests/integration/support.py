@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.api.workflowservice.v1 import ResetActivityRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 
 from domain.inventory import OrderRecord
-from domain.request import DcvChoice, OrderRequest
+from domain.request import OrderRequest
 from starter.client import EvercertClient, StartedOrder
-from starter.stack import ACCOUNT, NAMESPACE, Stack, StackOptions
+from starter.prove.operating import try_now
+from starter.stack import Stack, StackOptions, smallest_request
 from workflows.messages import OrderResult
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,15 +62,7 @@ class House:
 
     def request(self, name: str, **changes: Any) -> OrderRequest:
         """The smallest order of the sandbox, for a name."""
-        fields: dict[str, Any] = {
-            "account": ACCOUNT,
-            "product": "positivessl",
-            "common_name": name,
-            "months": 12,
-            "dcv": DcvChoice(method="dns", dns_account=ACCOUNT),
-            **changes,
-        }
-        return OrderRequest.model_validate(fields)
+        return smallest_request(name, **changes)
 
     async def order(self, name: str, **changes: Any) -> StartedOrder:
         """Start an order."""
@@ -117,21 +107,7 @@ class House:
 
     async def look_at_once(self, started: StartedOrder) -> None:
         """Let what waits a minute for its next try be tried now, as *Reset* of a pending activity in the Web UI does."""
-        handle = self.handle(started)
-        described = await handle.describe()
-        for pending in described.raw_description.pending_activities:
-            if pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
-                continue  # the server would lose the answer of a try that runs
-            try:
-                await self.client.temporal.workflow_service.reset_activity(
-                    ResetActivityRequest(
-                        namespace=NAMESPACE,
-                        execution=WorkflowExecution(workflow_id=started.workflow_id, run_id=started.run_id),
-                        id=pending.activity_id,
-                    )
-                )
-            except RPCError:
-                continue  # it has ended meanwhile
+        await try_now(self.client.temporal, started.workflow_id, started.run_id)
 
     async def until_resting(self, started: StartedOrder) -> None:
         """Wait until a run lies between two looks, with nothing under way that a kill would cut off."""

@@ -3,15 +3,13 @@
 import dataclasses
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from domain.inventory import ActState
 from starter.client import StartedOrder
-from starter.stack import NAMESPACE
+from starter.prove.operating import reset_run
 from tests.integration.support import House, until_true
 
 pytestmark = pytest.mark.server
@@ -19,16 +17,11 @@ pytestmark = pytest.mark.server
 
 async def reset(house: House, started: StartedOrder, event_id: int) -> StartedOrder:
     """Reset a run to just after an event, as an operator may in the Web UI."""
-    answer = await house.client.temporal.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=NAMESPACE,
-            workflow_execution=WorkflowExecution(workflow_id=started.workflow_id, run_id=started.run_id),
-            workflow_task_finish_event_id=event_id,
-            request_id=f"{started.run_id}-{event_id}",
-            reason="a test resets to every event",
-        )
+    client = house.client.temporal
+    run_id = await reset_run(
+        client, started.workflow_id, started.run_id, event_id, reason="a test resets to every event"
     )
-    return dataclasses.replace(started, run_id=answer.run_id)
+    return dataclasses.replace(started, run_id=run_id)
 
 
 async def test_reset_to_every_event_sells_nothing_again(house: House) -> None:

@@ -5,15 +5,14 @@ import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from activities.interface import WORKFLOW_QUEUE
 from domain.request import Act
 from starter.client import StartedOrder
-from starter.stack import ACCOUNT, NAMESPACE
+from starter.prove import operating
+from starter.stack import ACCOUNT
 from tests.integration.support import House, until_true
 from workflows import options
 
@@ -117,7 +116,10 @@ async def reset_run(house: House) -> StartedOrder:
         e.event_id for e in events if e.activity_task_scheduled_event_attributes.activity_type.name == "purchase"
     )
     point = max(event_id for event_id in tasks if event_id < begun)
-    again = dataclasses.replace(first, run_id=await _reset(house, first, point))
+    reset = await operating.reset_run(
+        house.client.temporal, first.workflow_id, first.run_id, point, reason="the purchase once more"
+    )
+    again = dataclasses.replace(first, run_id=reset)
     await house.issued(again)
     assert house.sales(again) == 1
     return again
@@ -137,19 +139,6 @@ async def sync_continued(house: House) -> dict[str, Run]:
     assert runs[0] != runs[1]
     first, last = (house.client.temporal.get_workflow_handle(begun.id, run_id=run_id) for run_id in runs)
     return {"sync_continued": first, "sync_continued_run": last}
-
-
-async def _reset(house: House, started: StartedOrder, point: int) -> str:
-    answer = await house.client.temporal.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=NAMESPACE,
-            workflow_execution=WorkflowExecution(workflow_id=started.workflow_id, run_id=started.run_id),
-            workflow_task_finish_event_id=point,
-            request_id=f"{started.run_id}-{point}",
-            reason="the purchase once more",
-        )
-    )
-    return answer.run_id
 
 
 async def continued_as_new(house: House) -> dict[str, Run]:

@@ -14,12 +14,20 @@ from itertools import product
 from starter.prove.boundaries import Blow, Strike
 from starter.prove.case import Database
 from starter.prove.databases import copy_database, copy_files, file_of, files_of, rename_database
-from starter.prove.moments import BOUNDARIES, Moment, bring, let_go, require, until_reconciled
+from starter.prove.moments import (
+    BOUNDARIES,
+    Moment,
+    bring,
+    hold_certificate,
+    let_go,
+    require,
+    until_awaiting,
+    until_reconciled,
+)
 from starter.prove.trial import Trial
 from starter.prove.verdict import Expects
 
 _HIDDEN = "hidden"
-_HIDDEN_SECONDS = 86_400.0
 _SURE_SECONDS = 2.0
 _STARTED_OVER = "terminated, taken up anew"
 _STOPPED, _RUNNING = "stopped", "running"
@@ -77,17 +85,16 @@ async def inventory_restored(trial: Trial) -> None:
     await store.copy()
     await first.kill()
     if place.moment is Moment.AWAITING:
-        await trial.lane.fault("issue_delay", seconds=_HIDDEN_SECONDS)
+        await hold_certificate(trial)
     at = BOUNDARIES.get(place.moment)
     worker = await trial.lane.start_worker(Strike(at, Blow.FREEZE) if at else None)
     assert trial.started is not None
     if at is None:
-        await trial.lane.until(trial.started, lambda it: it.look.startswith("not issued yet"))
+        await until_awaiting(trial)
     elif not await trial.until_struck(worker, goes_on=True):
         return
     if place.is_hidden:
-        await trial.lane.fault("unknown_order_shape", shape="error", hide=True)
-        await trial.lane.fault("query_lag", seconds=_HIDDEN_SECONDS)
+        await trial.lane.hide_sales()
     if place.how == _STOPPED:
         await worker.kill()
     await store.put_back()

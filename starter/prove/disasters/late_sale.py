@@ -17,7 +17,6 @@ from starter.prove.moments import require
 from starter.prove.trial import Trial
 from starter.prove.verdict import Expects
 
-_HIDDEN_SECONDS = 86_400.0
 _PERSON = "prove"
 _NOT_PLACED = "not-placed, "
 PLACES = ("abandon", *(f"{_NOT_PLACED}{repeated}" for repeated in Repeated))
@@ -34,7 +33,8 @@ async def late_sale(trial: Trial) -> None:
     await trial.set_scene()
     if repeated:
         await trial.lane.switch(duplicate_custom_order_id=repeated)
-    await _hide(trial)
+    await trial.lane.fault("drop_after_sale", times=1)
+    await trial.lane.hide_sales()
     worker = await trial.lane.start_worker()
     started = await trial.order()
     await trial.lane.until(started, lambda it: it.error_code == "purchase-in-doubt")
@@ -48,12 +48,6 @@ async def late_sale(trial: Trial) -> None:
     await trial.lane.heal()
     await trial.lane.client.wait_for_sync(await trial.lane.client.sync())
     require(trial, holds=await trial.lane.sold(trial.name) != [], otherwise="the seller never sold")
-
-
-async def _hide(trial: Trial) -> None:
-    await trial.lane.fault("drop_after_sale", times=1)
-    await trial.lane.fault("unknown_order_shape", shape="error", hide=True)
-    await trial.lane.fault("query_lag", seconds=_HIDDEN_SECONDS)
 
 
 async def _rule(trial: Trial, started: StartedOrder, outcome: str) -> None:

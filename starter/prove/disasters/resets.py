@@ -3,12 +3,11 @@
 import dataclasses
 from random import Random
 
-from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from domain.order import OrderState
 from starter.client import StartedOrder
+from starter.prove.operating import reset_run
 from starter.prove.trial import Trial
 
 SINGLE = ("finished/any", "waiting/any")
@@ -63,13 +62,7 @@ async def _points(trial: Trial, started: StartedOrder) -> list[int]:
 
 
 async def _reset(trial: Trial, started: StartedOrder, event_id: int) -> StartedOrder:
-    answer = await trial.lane.temporal.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=trial.lane.temporal.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=started.workflow_id, run_id=started.run_id),
-            workflow_task_finish_event_id=event_id,
-            request_id=f"{started.run_id}-{event_id}",
-            reason="a proof resets runs",
-        )
+    run_id = await reset_run(
+        trial.lane.temporal, started.workflow_id, started.run_id, event_id, reason="a proof resets runs"
     )
-    return dataclasses.replace(started, run_id=answer.run_id)
+    return dataclasses.replace(started, run_id=run_id)

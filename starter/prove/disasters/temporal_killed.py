@@ -2,7 +2,8 @@
 
 import asyncio
 
-from starter.prove.moments import Moment, bring, installation_story, let_go, require, require_same_run
+from starter.prove.looking import installation_story
+from starter.prove.moments import Moment, bring, let_go, require, require_same_run
 from starter.prove.trial import Trial
 
 MOMENTS = (
@@ -33,5 +34,5 @@ async def temporal_killed(trial: Trial) -> None:
     await trial.finish()
     require(trial, holds=not worker.ended.is_set(), otherwise="the worker did not outlive the server's crash")
     await require_same_run(trial)
-    doubts = [kind for kind in await installation_story(trial) if kind.startswith("reconcile.")]
+    doubts = [kind for kind in await installation_story(trial.lane) if kind.startswith("reconcile.")]
     require(trial, holds=not doubts, otherwise=f"the same server came back, and there is {doubts}")

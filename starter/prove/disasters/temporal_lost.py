@@ -5,7 +5,8 @@ The inventory is then bound to that cluster by itself, nothing is bought before 
 on with what it was about, and is started anew once that is done.
 """
 
-from starter.prove.moments import Moment, bring, installation_story, let_go, require, until_reconciled
+from starter.prove.looking import installation_story
+from starter.prove.moments import Moment, bring, let_go, require, until_reconciled
 from starter.prove.trial import Trial
 from starter.server import provision
 from workflows.search_attributes import REGISTRATION
@@ -50,7 +51,7 @@ async def _lose(trial: Trial) -> None:
 
 async def _require_story(trial: Trial) -> None:
     assert trial.started is not None
-    told = await installation_story(trial)
+    told = [*await installation_story(trial.lane)]
     rows = await trial.lane.adapters.inventory.audit(subject=trial.started.order_id)
     told += [row.kind for row in rows]
     for kind in ("installation.rebound", "reconcile.entered", "reconcile.finished", "order.taken-over"):
