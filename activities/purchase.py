@@ -10,7 +10,7 @@ from activities.interface import PurchaseActivities
 from activities.messages import PurchaseInput, PurchaseResult, RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers, SendGate, Watermarks
-from activities.seller_calls import SellerCalls, visibility_window
+from activities.seller_calls import SellerCalls
 from activities.sending import Sending
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
@@ -41,7 +41,7 @@ class Purchase(PurchaseActivities):
         await self._view.enter(given.run, OrderState.PURCHASING)
         placement = await placement_of(self._inventory, given)
         account = await self._calls.account(given.run.account)
-        window = visibility_window(account)
+        window = account.window
         async with self._calls.open(given.run) as seller:
             act = await self._reserve(given, placement, seller)
             if isinstance(act, PurchaseResult):

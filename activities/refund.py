@@ -12,7 +12,7 @@ from activities.interface import RefundActivities
 from activities.messages import RefundInput, RefundResult
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers, Watermarks
-from activities.seller_calls import SellerCalls, visibility_window
+from activities.seller_calls import SellerCalls
 from activities.sending import Sending
 from domain import cadence, ids, purchase
 from domain.errors import Ambiguous, NotSent, NotYet, Refused, Unavailable
@@ -40,7 +40,7 @@ class Refund(RefundActivities):
         """Ask once. Twice, also after a lost answer: the order is looked at, and nothing is asked again."""
         await self._view.enter(given.run, OrderState.REFUNDING)
         account = await self._calls.account(given.run.account)
-        window = visibility_window(account)
+        window = account.window
         act = await self._reserve(given)
         async with self._calls.open(given.run) as seller:
             looked_at = await self._clock.now()

@@ -11,7 +11,7 @@ from activities.messages import PurchaseResult, ResolveInput
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.purchase import placement_of
-from activities.seller_calls import SellerCalls, visibility_window
+from activities.seller_calls import SellerCalls
 from domain import ids, purchase, ruling
 from domain.errors import InvariantBroken, Misconfigured, Refused, Unavailable
 from domain.inventory import ActRecord, ActState
@@ -104,7 +104,7 @@ class Rulings(RulingActivities):
             by_id=purchase.sight(found, placement),
             listed=listed is not None,
             now=await self._clock.now(),
-            window=visibility_window(account),
+            window=account.window,
         )
         if refused is not None:
             raise refused

@@ -18,11 +18,6 @@ _LONGEST_HOLD = timedelta(hours=1)  # a seller that asks for more is asked once 
 _SHORTEST_WAIT = timedelta(milliseconds=50)
 
 
-def visibility_window(account: AccountRecord) -> timedelta:
-    """Return how long a sale may take to show up."""
-    return account.window
-
-
 class SellerCalls:
     """Opens the seller for the account of a run."""
 

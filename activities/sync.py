@@ -22,7 +22,7 @@ from activities.messages import (
 )
 from activities.order_runs import TakenUp
 from activities.ports import Clock, Inventory, Seller, Sellers
-from activities.seller_calls import SellerCalls, pages, visibility_window
+from activities.seller_calls import SellerCalls, pages
 from domain import ids, sync
 from domain.errors import InvalidRequest, NotYet, Refused, Unavailable
 from domain.inventory import AccountRecord, ActState, AuditEvent, NewAlert, OrderChange, OrderRecord
@@ -130,10 +130,8 @@ class Sync(SyncActivities):
         now = await self._inventory.order(order.order_id)
         if now is None or STATES[OrderState(now.state)].is_end or now.run_id != order.run_id:
             return None
-        if (
-            await self._runs.was_cancelled(now.workflow_id, now.run_id)
-            and await self._inventory.act(now.order_id) is None
-        ):
+        is_unbought = await self._inventory.act(now.order_id) is None
+        if is_unbought and await self._runs.was_cancelled(now.workflow_id, now.run_id):
             await self._close_cancelled(now)
             return None
         try:
@@ -206,7 +204,7 @@ class Sync(SyncActivities):
         """Compare, after the list was read, with the inventory as it is now; wake what is in doubt."""
         references = sorted({sync.reference(row) for row in listed.ours})
         known = {sale.order.order_id: sale for sale in await self._inventory.sales(references)}
-        asked = sync.unattended(known.values(), now=now, window=visibility_window(account))
+        asked = sync.unattended(known.values(), now=now, window=account.window)
         lost = [sale.order.order_id for sale in asked if not await self._runs.is_attended(sale.order)]
         found = sync.compare(listed.ours, known, account=account.name, lost=frozenset(lost))
         for row in found.adoptions:
@@ -251,7 +249,7 @@ class Sync(SyncActivities):
         """Return numbers of our own newest purchases that the list must show by now, some of them at least."""
         newest = await self._inventory.orders(account=account.name, limit=_NEWEST_ORDERS)
         sales = await self._inventory.sales([order.order_id for order in newest if order.seller_order_id])
-        earliest, latest = since + sync.OVERLAP, now - visibility_window(account)
+        earliest, latest = since + sync.OVERLAP, now - account.window
         return {
             sale.seller_order_id
             for sale in sales
@@ -306,7 +304,7 @@ class Sync(SyncActivities):
 def _was_compared(row: SellerOrder, account: AccountRecord) -> bool:
     if row.ordered_at is None or account.compared_at is None:
         return False
-    return row.ordered_at < account.compared_at - visibility_window(account) - sync.OVERLAP
+    return row.ordered_at < account.compared_at - account.window - sync.OVERLAP
 
 
 def _id(alert: NewAlert) -> str:

@@ -177,14 +177,12 @@ async def look(adapters: Adapters) -> Doubt:
 async def by_hand(adapters: Adapters, person: Person) -> Installation:
     """Enter *reconcile first* because a person says so: something was restored that nothing here could notice."""
     doubts = Doubts(adapters.inventory, adapters.watermarks, adapters.clock)
+    found, is_ours = None, True
     try:
         standing, found = await doubts.look()
     except Misconfigured:
         # Another installation's file stays where it is: workers go on refusing it, with what to do.
-        standing, found = await adapters.inventory.standing(), None
-        reason = Reason("by-hand", "an administrator asked for it")
-        await doubts.enter(reason, standing, by=person.by, told=person.reason, keep=False)
-        return await adapters.inventory.installation()
+        standing, is_ours = await adapters.inventory.standing(), False
     reason = Reason("by-hand", "an administrator asked for it", past=found.past if found else 0)
-    await doubts.enter(reason, standing, by=person.by, told=person.reason)
+    await doubts.enter(reason, standing, by=person.by, told=person.reason, keep=is_ours)
     return await adapters.inventory.installation()

@@ -10,7 +10,6 @@ import pytest
 from activities.messages import PurchaseResult
 from activities.ports import SendGate
 from activities.rulings import Rulings
-from activities.seller_calls import visibility_window
 from domain.errors import EvercertError, Misconfigured, NotSent, NotYet, Refused, Unavailable
 from domain.inventory import ActRecord, ActState, Environment
 from domain.seller import Money, Placement, SellerOrder
@@ -150,9 +149,9 @@ async def test_a_live_seller_gets_a_quarter_of_an_hour_whatever_is_set(desk: Des
     assert account is not None
     hasty = account.model_copy(update={"visibility_minutes": 1})
     live = hasty.model_copy(update={"environment": Environment.LIVE})
-    assert visibility_window(account) == timedelta(minutes=60)
-    assert visibility_window(hasty) == timedelta(minutes=1)
-    assert visibility_window(live) == timedelta(minutes=15)
+    assert account.window == timedelta(minutes=60)
+    assert hasty.window == timedelta(minutes=1)
+    assert live.window == timedelta(minutes=15)
 
 
 async def test_a_clock_that_jumps_shuts_the_gate(desk: Desk) -> None:
