@@ -11,10 +11,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy import Connection
+
 from activities.adapters.clock import SystemClock
 from activities.adapters.dns import SECRET_PURPOSE_DNS_TSIG, AuthoritativeResolver, PublisherDirectory
 from activities.adapters.http import CONNECT_SECONDS, READ_SECONDS, HttpClient
-from activities.adapters.inventory import SqlInventory, open_inventory, require_own_log, schema_state, upgrade
+from activities.adapters.inventory import (
+    SqlInventory,
+    open_inventory,
+    previous_revision,
+    require_own_log,
+    run_migrations,
+    schema_state,
+    upgrade,
+)
 from activities.adapters.seller import SECRET_PURPOSE_SELLER_TOKEN, SellerDirectory
 from activities.adapters.vault import (
     EnvelopeVault,
@@ -229,6 +239,11 @@ def system_clock(wall: Callable[[], datetime]) -> Clock:
 def create_master_key(path: Path) -> None:
     """Write a new master key to a file that is not there yet, readable by its owner only."""
     create_kek_file(path)
+
+
+def make_previous_schema(connection: Connection) -> None:
+    """Bring an empty database to the schema before this release's newest, as one who shows an upgrade needs it."""
+    run_migrations(connection, previous_revision())
 
 
 async def upgrade_inventory(url: str, sequence_file: Path) -> str:

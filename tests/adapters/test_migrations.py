@@ -4,7 +4,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
-from activities.adapters.inventory import open_inventory, schema, schema_state, upgrade
+from activities.adapters.inventory import open_inventory, run_migrations, schema, schema_state, upgrade
 from activities.adapters.inventory.engine import make_engine, read_url, writing_engine
 from domain.errors import Misconfigured
 from tests.adapters.inventory_support import Databases
@@ -15,9 +15,7 @@ async def at_revision(databases: Databases, revision: str) -> str:
     url = await databases.empty()
 
     def migrate(connection: Connection) -> None:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        run_migrations(connection, revision)
 
     parsed = read_url(url)
     if parsed.get_backend_name() == "sqlite":

@@ -16,9 +16,18 @@ from activities.adapters.inventory.engine import Database, make_engine, read_url
 from activities.adapters.inventory.keys import KeyQueries, ProofQueries
 from activities.adapters.inventory.later_acts import LaterActQueries
 from activities.adapters.inventory.reconcile import ReconcileQueries
-from activities.adapters.inventory.schema import SchemaState, schema_state, upgrade
+from activities.adapters.inventory.schema import SchemaState, previous_revision, run_migrations, schema_state, upgrade
 
-__all__ = ["SchemaState", "SqlInventory", "open_inventory", "require_own_log", "schema_state", "upgrade"]
+__all__ = [
+    "SchemaState",
+    "SqlInventory",
+    "open_inventory",
+    "previous_revision",
+    "require_own_log",
+    "run_migrations",
+    "schema_state",
+    "upgrade",
+]
 
 
 class SqlInventory(

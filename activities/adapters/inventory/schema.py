@@ -117,7 +117,7 @@ async def _upgrade(connection: AsyncConnection, progress: Progress) -> None:
         progress(f"the inventory schema is up to date ({state.head})")
         return
     progress(f"the inventory schema goes from {state.current or 'nothing'} to {state.head}")
-    await connection.run_sync(_run_migrations)
+    await connection.run_sync(run_migrations)
     progress("the inventory schema is up to date")
 
 
@@ -134,10 +134,21 @@ async def _advisory_lock(connection: AsyncConnection, progress: Progress) -> Non
         await asyncio.sleep(_WAIT_SECONDS)
 
 
-def _run_migrations(connection: Connection) -> None:
+def run_migrations(connection: Connection, to: str = "head") -> None:
+    """Bring the database of a connection to a revision, in the transaction of that connection."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
+
+
+def previous_revision() -> str:
+    """Return the revision before the newest one of this release."""
+    scripts = ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
+    assert head is not None
+    before = scripts.get_revision(head).down_revision
+    assert isinstance(before, str)
+    return before
 
 
 def _config() -> Config:

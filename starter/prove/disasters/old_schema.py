@@ -9,22 +9,18 @@ import os
 import sqlite3
 import sys
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, create_engine, func, make_url, select
 
+from activities.adapters.build import make_previous_schema
 from starter.prove.case import Database
 from starter.prove.databases import file_of, files_of, rename_database, server_of
 from starter.prove.moments import Moment, bring, require, require_same_run
 from starter.prove.trial import Trial
 
 MOMENTS = (Moment.RESERVED, Moment.PLACED, Moment.AWAITING)
-_PACKAGE = "activities.adapters.inventory"
 _VERSION = "alembic_version"
 _FILL = f"import sys; from {__name__} import fill; fill(*sys.argv[1:])"
 
@@ -99,7 +95,7 @@ def _fill_file(newer: Path, older: Path) -> None:
     """Make the older file and copy into it what it has room for."""
     engine = create_engine(f"sqlite:///{older}")
     with engine.begin() as connection:
-        _migrate(connection, previous_revision())
+        make_previous_schema(connection)
     engine.dispose()
     with closing(sqlite3.connect(older, isolation_level=None)) as here:
         here.execute("ATTACH ? AS newer", (str(newer),))
@@ -114,7 +110,7 @@ def _fill_database(newer: str, older: str) -> None:
     """Make the older database and copy into it what it has room for."""
     source, target = (create_engine(make_url(it).set(drivername="postgresql+psycopg")) for it in (newer, older))
     with source.connect() as reading, target.begin() as writing:
-        _migrate(writing, previous_revision())
+        make_previous_schema(writing)
         there, here = MetaData(), MetaData()
         there.reflect(reading)
         here.reflect(writing)
@@ -134,29 +130,3 @@ def _count_on(writing: Connection, table: Table) -> None:
     for column in table.primary_key.columns:
         if counter := writing.scalar(select(func.pg_get_serial_sequence(table.name, column.name))):
             writing.execute(select(func.setval(counter, select(func.max(column)).scalar_subquery())))
-
-
-def previous_revision() -> str:
-    """Return the revision before the newest one of this release."""
-    scripts = ScriptDirectory.from_config(_config())
-    head = scripts.get_current_head()
-    assert head is not None
-    before = scripts.get_revision(head).down_revision
-    assert isinstance(before, str)
-    return before
-
-
-def _migrate(connection: Connection, revision: str) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
-
-
-def _config() -> Config:
-    found = find_spec(_PACKAGE)
-    assert found is not None
-    assert found.origin is not None
-    config = Config()
-    config.set_main_option("script_location", str(Path(found.origin).parent / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
