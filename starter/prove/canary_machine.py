@@ -20,21 +20,22 @@ def places_of(stack: Stack, client: Client, texts: Mapping[str, str]) -> Places:
     the sandbox logs is searched.
 
     Args:
-        stack: running, with a worker that was started.
+        stack: running, with a worker that was started; a server that it shares with others is not its own to search.
         client: connected to it.
         texts: what commands said.
     """
     home, server = stack.options.home, stack.options.home / "temporal"
-    server_log = server / "temporal.log"
+    server_logs = [server / "temporal.log"] if stack.options.server is None else []
+    told = "".join(log.read_text(encoding="utf-8") for log in server_logs)
     return Places(
         client=client,
         inventory_url=stack.settings.inventory_url,
-        logs=[home / "worker.log", server_log, home / "sandbox" / "log.txt"],
+        logs=[home / "worker.log", *server_logs, home / "sandbox" / "log.txt"],
         texts=texts,
         folders=[home],
         without=[home / "master.key", home / "sandbox"],
         engine_files=sorted(server.glob("temporal.db*")),
-        metrics=_METRICS.findall(server_log.read_text(encoding="utf-8"))[-1:],  # of its last start
+        metrics=_METRICS.findall(told)[-1:],  # of its last start
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from starter.prove.afterwards import Check, replayed, searched
+from starter.prove.afterwards import Found, replayed, searched
 from starter.prove.case import Case, Database, Line
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import TRIED_AGAIN, undisturbed
@@ -62,6 +62,21 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Check:
+    """Something that was checked over all runs of all lanes.
+
+    Attributes:
+        name: what.
+        counted: how many things were looked at.
+        breaches: what was found that may not be, one sentence each.
+    """
+
+    name: str
+    counted: int
+    breaches: tuple[str, ...] = ()
+
+
 @dataclass
 class Proof:
     """All that a proof found.
@@ -105,6 +120,7 @@ class Prover:
         self._said: list[str] = []
         self.proof = Proof(seed=options.seed)
         self._boundaries: dict[tuple[Database, Line], tuple[str, ...]] = {}
+        self._known: dict[Database, frozenset[str]] = {}
         self._made = 0
         self._opening = asyncio.Lock()
 
@@ -198,6 +214,9 @@ class Prover:
         for line in lines:
             here = {place for database in self._databases for place in self._boundaries.get((database, line), ())}
             self.proof.boundaries[line.value] = len(here)
+        for database in self._databases:
+            passed = [self._boundaries.get((database, line), ()) for line in lines]
+            self._known[database] = frozenset(TRIED_AGAIN).union(*passed)
 
     def _lines(self) -> list[Line]:
         """Return the lines to survey: all, unless only cases are named that are compared with none but their own."""
@@ -240,10 +259,7 @@ class Prover:
             self._count_one("left out", 0.0, case)
             return
         listed = self._boundaries.get((case.database, case.line), ())
-        known = [
-            *(place for (database, _), here in self._boundaries.items() if database is case.database for place in here),
-            *TRIED_AGAIN,
-        ]
+        known = self._known[case.database]
         limit = disaster.limit_seconds
         own_database = disaster.has_own_database_server and case.database is Database.POSTGRESQL
         same_window = disaster.visibility_minutes == lane.options.visibility_minutes
@@ -274,12 +290,14 @@ class Prover:
         """Replay every history and search every secret, in each lane that was used."""
         self._say("replaying every history with the present code, and searching every secret")
         used = [lane for lane in self._lanes if lane.has_run]
-        for name, check in (("histories replayed", replayed), ("places searched for secrets", searched)):
-            found = [await check(lane, self._said) for lane in used]
-            breaches = tuple(breach for one in found for breach in one.breaches)
-            self.proof.checks.append(Check(name, sum(one.counted for one in found), breaches))
-            for breach in breaches:
-                self._tell(f"BROKEN  {name}: {breach}")
+        self._note_check("histories replayed", [await replayed(lane) for lane in used])
+        self._note_check("places searched for secrets", [await searched(lane, self._said) for lane in used])
+
+    def _note_check(self, name: str, found: Sequence[Found]) -> None:
+        breaches = tuple(breach for _, here in found for breach in here)
+        self.proof.checks.append(Check(name, sum(count for count, _ in found), breaches))
+        for breach in breaches:
+            self._tell(f"BROKEN  {name}: {breach}")
 
     async def _judge(
         self, trial: Trial, run: Callable[[Trial], Awaitable[None]], limit_seconds: float | None = None

@@ -1,7 +1,7 @@
 """One case, from the scene to the facts: what is common to all disasters."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from temporalio.client import WorkflowExecutionStatus
@@ -37,7 +37,7 @@ class Trial:
         known: those that undisturbed runs of all lines pass together: a run that goes on after a crash passes no other.
     """
 
-    def __init__(self, lane: Lane, case: Case, listed: Sequence[str] = (), known: Sequence[str] = ()) -> None:
+    def __init__(self, lane: Lane, case: Case, listed: Sequence[str] = (), known: Collection[str] = ()) -> None:
         self.lane = lane
         self.case = case
         self.name = lane.new_name()

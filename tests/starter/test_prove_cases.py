@@ -5,13 +5,12 @@ from random import Random
 
 import pytest
 
-from starter.prove.afterwards import Check
 from starter.prove.case import Case, Database, Line, Repeated, kills, read_case
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import AND, chains
 from starter.prove.plan import SHORT_KILLS, all_cases, short_cases
 from starter.prove.report import headline, page, rows, summary
-from starter.prove.run import Outcome, Proof
+from starter.prove.run import Check, Outcome, Proof
 from starter.prove.verdict import Facts, Sale, breaches
 
 DATABASES = tuple(Database)

@@ -8,24 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from activities.adapters.inventory import previous_revision
 from starter.prove.case import Case, Database, read_case
-from starter.prove.disasters import DISASTERS, inventory_gone, inventory_restored, old_schema, servers
+from starter.prove.disasters import DISASTERS, inventory_gone, inventory_restored, servers
 from starter.prove.moments import ALL, BOUNDARIES, Moment
 from starter.prove.verdict import Expects, Facts, Sale, breaches
+from tests.starter.test_prove_cases import ISSUED
 
-ISSUED = Facts(
-    order_id="EC-A",
-    run_status="COMPLETED",
-    state="issued",
-    seller_order_id="1",
-    serial="AB",
-    versions=1,
-    sales=(Sale("1", "EC-A", "Active", "AB"),),
-    posts=1,
-    keys=1,
-    key_matches=True,
-    story=("order.requested", "purchase.reserved", "purchase.sending", "purchase.placed", "order.issued"),
-)
 FORGOTTEN = replace(
     ISSUED,
     expects=Expects.FORGOTTEN,
@@ -116,7 +105,7 @@ def test_places_of_a_restored_inventory() -> None:
 
 def test_the_revision_before_the_newest() -> None:
     names = sorted(path.name for path in Path("activities/adapters/inventory/migrations/versions").glob("r0*.py"))
-    assert names[-2].startswith(f"r{old_schema.previous_revision()}_")
+    assert names[-2].startswith(f"r{previous_revision()}_")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process may is given up on Linux alone")
