@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -46,6 +47,25 @@ def told(status: str, **members: object) -> str:
 )
 def test_a_status_never_repeats_a_secret(words: str) -> None:
     assert told(f"denied for {words} today") == "Pending / denied for (hidden) today"
+
+
+@pytest.mark.parametrize("words", ["naïve tok+/en-of-acme", "to\u212a+/en-of-acme", "naïf c0de%2Dof-order %c3%a9"])
+def test_a_secret_among_letters_of_other_scripts(words: str) -> None:
+    shown = told(f"{words} {LINK}")
+    assert "(hidden)" in shown and not re.search("of-acme|of-order|00-ab", shown)
+
+
+def test_an_order_in_a_list_never_repeats_the_secret_of_another() -> None:
+    rows = [
+        {"AuthResponse": {"isError": False}, "TokenCode": f"c0de-of-{n}", "CommonName": f"by C0DE-OF-{1 - n}"}
+        for n in (0, 1)
+    ]
+    envelope = read_envelope(json.dumps(rows).encode(), CREDENTIAL.hidden)
+    assert envelope is not None
+    assert [(row["commonname"], row["tokencode"]) for row in envelope.rows] == [
+        ("by (hidden)", "c0de-of-0"),
+        ("by (hidden)", "c0de-of-1"),
+    ]
 
 
 def test_digits_are_read_as_they_came() -> None:

@@ -27,6 +27,13 @@ NOON = datetime(2026, 7, 23, 13, 50, 20, tzinfo=UTC)
         ("7/23/2026 13:50:20", NOON),
         ("7/23/2026 12:00:00 AM", datetime(2026, 7, 23, tzinfo=UTC)),
         ("7/23/2026", datetime(2026, 7, 23, tzinfo=UTC)),
+        ("7/23/2026 1:50 pm", NOON.replace(second=0)),
+        ("7/23/2026 13:50", None),
+        ("7/23/2026 13:50:20 PM", None),
+        ("7/23/2026 0:50:20 AM", None),
+        ("7/23/2026 1:50:20PM", None),
+        ("7/23/2026 24:00:00", None),
+        ("2/30/2026", None),
         ("/Date(1784814620000)/", NOON),
         ("\\/Date(1784814620000-0400)\\/", NOON),
         ("2026-07-23T13:50:20Z", NOON),
@@ -176,6 +183,17 @@ def test_three_envelopes(body: bytes, is_error: bool | None, messages: tuple[str
 @pytest.mark.parametrize("body", [b"", b"null", b"7", b'"x"', b"[1]", b"<html>", b'{"a":', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_envelope(body: bytes) -> None:
     assert read_envelope(body) is None
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(50, True), (51, False), (900, False)])
+def test_how_deep_an_answer_may_be(depth: int, is_read: bool) -> None:
+    body = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+    assert (read_envelope(body) is not None) is is_read
+
+
+def test_names_are_read_in_any_case_at_any_depth() -> None:
+    parsed = reading.parse_json(b'[{"A":[{"Bc":1,"bC":2}],"B":null,"b":{"C":"x"},"N":null}]')
+    assert parsed == [{"a": [{"bc": "1"}], "b": {"c": "x"}, "n": None}]
 
 
 json_values = st.recursive(

@@ -2,7 +2,6 @@
 
 import base64
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import quote
@@ -15,6 +14,7 @@ SECRET_PURPOSE_SELLER_TOKEN = "seller-token"  # noqa: S105 the purpose's name, n
 MAX_QUOTE = 200
 _OPAQUE = re.compile(r"(?=\S*\d)[A-Za-z0-9+/=_-]{16,}|\S*#!\S*")
 _MASK = "(hidden)"
+_NESTED = (dict, list)
 _SHORTEST = 8
 """A secret that is shorter cannot be told from ordinary words, and hiding those would change what the seller says."""
 _SECRET_MEMBERS = frozenset(
@@ -44,11 +44,12 @@ class Credential:
         Any free text of an answer may end up where people read it: a status, a product's name. Digits alone are never
         hidden: they may be the order's number, and money depends on reading that as it came.
         """
-        words = {*self._forms, *(secret for secret in _secrets(answer) if not secret.isdecimal())}
+        own, texts = _surveyed(answer)
+        words = {*self._forms, *(secret for secret in own if not secret.isdecimal())}
         secrets = sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True)
-        if not secrets:
-            return answer
-        return _without(answer, re.compile("|".join(map(re.escape, secrets)), re.IGNORECASE))
+        # Hardly any answer repeats one, and to search each of a list's texts for each order's secrets takes long.
+        found = _occurring(secrets, texts)
+        return _without(answer, _any_of(found)) if found else answer
 
     @cached_property
     def _forms(self) -> tuple[str, ...]:
@@ -59,16 +60,38 @@ class Credential:
         return tuple({self.token, quote(self.token, safe=""), basic})
 
 
-def _secrets(answer: Json) -> Iterator[str]:
-    if isinstance(answer, dict):
-        for name, value in answer.items():
-            if name in _SECRET_MEMBERS and isinstance(value, str):
-                yield value
-            else:
-                yield from _secrets(value)
-    elif isinstance(answer, list):
-        for item in answer:
-            yield from _secrets(item)
+def _surveyed(answer: Json) -> tuple[set[str], set[str]]:
+    """Return the secrets that stand where they belong, and all other texts."""
+    secrets: set[str] = set()
+    texts: set[str] = set()
+    inside: list[Json] = [answer]
+    while inside:
+        value = inside.pop()
+        if isinstance(value, dict):
+            for name, item in value.items():
+                if isinstance(item, str):
+                    (secrets if name in _SECRET_MEMBERS else texts).add(item)
+                elif isinstance(item, _NESTED):
+                    inside.append(item)
+        elif isinstance(value, list):
+            inside += value
+        elif isinstance(value, str):
+            texts.add(value)
+    return secrets, texts
+
+
+def _occurring(secrets: list[str], texts: set[str]) -> list[str]:
+    """Return those secrets that one of the texts may repeat: a quick look that may name too many, and never too few."""
+    read = [percent_decoded(text) if "%" in text else text for text in texts]
+    strange = "\n".join(text for text in read if not text.isascii())
+    if strange and secrets and _any_of(secrets).search(strange):
+        return secrets  # how case goes in other scripts is left to the pattern
+    plain = "\n".join(text for text in read if text.isascii()).lower()
+    return [secret for secret in secrets if not secret.isascii() or secret.lower() in plain]
+
+
+def _any_of(secrets: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, secrets)), re.IGNORECASE)
 
 
 def _without(answer: Json, secrets: re.Pattern[str]) -> Json:

@@ -95,9 +95,10 @@ def _qualified(owner_text: str, name: str) -> str:
     """
     owner = host(owner_text)
     scope = authorisation_names(name)
-    is_ours = any(owner == parent or owner.endswith(f".{parent}") for parent in scope)
+    if not scope or any(owner == parent or owner.endswith(f".{parent}") for parent in scope):
+        return owner
     is_full = owner_text.strip().endswith(".") or is_public(owner) or is_reserved(owner)
-    return owner if is_ours or is_full or not scope else f"{owner}.{scope[0]}"
+    return owner if is_full else f"{owner}.{scope[0]}"
 
 
 def _ordered(name: str, names: tuple[str, ...]) -> str:

@@ -25,9 +25,15 @@ _AMOUNT = re.compile(
 )
 _CURRENCY_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP"}
 _DOTNET = re.compile(r"\\?/Date\((-?\d{1,15})(?:[+-]\d{4})?\)\\?/", re.ASCII)
-_EN_US = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y")
+_EN_US = re.compile(
+    r"(\d{1,2})/(\d{1,2})/(\d{4})(?: (\d{1,2}):(\d{1,2})(?:(?::(\d{1,2}))?( [AP]M)|:(\d{1,2})))?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Month first; then nothing, hours of a half day with or without seconds, or hours of a day with seconds."""
+_HALF_DAY_HOURS = range(1, 13)
 _LONGEST_DATE = 40
 _DEEPEST_JSON = 50
+_NESTED = (dict, list)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_DATE_BEFORE = datetime(1971, 1, 1, tzinfo=UTC)
 _TRUE = frozenset({"true", "1", "yes"})
@@ -44,29 +50,42 @@ def parse_json(body: bytes) -> Json:
 
 
 def _lowered(value: object, depth: int) -> Json:
+    """Lower the names of what is nested; plain values, which most are, are left where they stand and cost no call."""
     if depth > _DEEPEST_JSON:
         raise RecursionError
-    if isinstance(value, dict):
-        result: dict[str, Json] = {}
-        for name, inner in value.items():
-            if result.get(name.lower()) in (None, ""):  # two spellings of one name: the one that says something wins
-                result[name.lower()] = _lowered(inner, depth + 1)
-        return result
     if isinstance(value, list):
-        return [_lowered(inner, depth + 1) for inner in value]
-    return cast("Json", value)
+        return [_lowered(inner, depth + 1) if isinstance(inner, _NESTED) else inner for inner in value]
+    if not isinstance(value, dict):
+        return cast("Json", value)
+    result: dict[str, Json] = dict(zip(map(str.lower, value), value.values(), strict=True))
+    if len(result) < len(value):
+        result = _first_that_says(value)
+    for name, inner in result.items():
+        if isinstance(inner, _NESTED):
+            result[name] = _lowered(inner, depth + 1)
+    return result
+
+
+def _first_that_says(value: dict[str, Json]) -> dict[str, Json]:
+    """Return an object with each name once: of two spellings of one name the one that says something wins."""
+    result: dict[str, Json] = {}
+    for name, inner in value.items():
+        if result.get(name.lower()) in (None, ""):
+            result[name.lower()] = inner
+    return result
 
 
 def text(value: object) -> str:
     """Return a text: null, lists and objects are empty, truth values spelled out, percent-encoding undone."""
+    if isinstance(value, str):
+        if not value.isascii():
+            # JSON may spell half of a surrogate pair, which no later step can write down
+            value = value.encode("utf-8", "replace").decode("utf-8")
+        plain = value.strip()
+        return percent_decoded(plain) if "%" in plain else plain
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str):
-        return ""
-    # JSON may spell half of a surrogate pair, which no later step can write down
-    return percent_decoded(value.encode("utf-8", "replace").decode("utf-8").strip())
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def percent_decoded(value: str) -> str:
@@ -84,6 +103,8 @@ def percent_decoded(value: str) -> str:
 
 def flag(value: object) -> bool | None:
     """Return a truth value written as such, as text or as number; None for anything else, also for null."""
+    if isinstance(value, bool):
+        return value
     word = text(value).lower()
     if word in _TRUE:
         return True
@@ -146,12 +167,22 @@ def _iso(word: str) -> datetime | None:
 
 
 def _en_us(word: str) -> datetime | None:
+    """Read what .NET writes for en-US; by one pattern, since ``strptime`` takes ten times as long for each row of a list."""
     if len(word) > _LONGEST_DATE:
         return None
-    plain = " ".join(word.replace("\u202f", " ").split())  # newer .NET puts a narrow blank before AM and PM
-    for layout in _EN_US:
-        try:
-            return datetime.strptime(plain, layout).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    return None
+    # newer .NET puts a narrow blank before AM and PM
+    match = _EN_US.fullmatch(" ".join(word.replace("\u202f", " ").split()))
+    if match is None:
+        return None
+    month, day, year, hour, minute, second, half, second_of_day = match.groups()
+    hours = int(hour or 0)
+    if half:
+        if hours not in _HALF_DAY_HOURS:
+            return None
+        hours = hours % 12 + (12 if half.upper() == " PM" else 0)
+    try:
+        return datetime(
+            int(year), int(month), int(day), hours, int(minute or 0), int(second or second_of_day or 0), tzinfo=UTC
+        )
+    except ValueError:
+        return None
