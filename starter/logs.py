@@ -30,7 +30,6 @@ _CONTEXTS = ("temporal_workflow", "temporal_activity", "temporal_update")
 _FLAT_FIELDS = ("workflow_id", "workflow_type", "activity_type", "attempt")
 _LEAST_LEVELS = {
     "temporalio": logging.INFO,  # below it: every task, whole
-    "aiosqlite": logging.WARNING,  # below it: every statement with its values
     "alembic": logging.WARNING,  # below it: two lines each time the schema is looked at, before what a refused start says
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,

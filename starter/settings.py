@@ -129,7 +129,7 @@ class Settings(_Section):
         """
         kind, _, rest = self.inventory.partition(":")
         if self.inventory == "sqlite":
-            return f"sqlite+aiosqlite:///{self.paths.data / 'inventory.db'}"
+            return f"sqlite:///{self.paths.data / 'inventory.db'}"
         if kind == "env":
             return _required(os.environ.get(rest, ""), f"variable {rest}")
         if kind == "file":

@@ -141,7 +141,7 @@ async def scan_everything(places: Places, canaries: Sequence[Canary], own_acts: 
 async def _pieces(places: Places) -> AsyncIterator[Piece]:
     async for piece in of_engine(places.client):
         yield piece
-    async for piece in of_inventory(places.inventory_url):
+    for piece in of_inventory(places.inventory_url):
         yield piece
     for piece in _local(places):
         yield piece

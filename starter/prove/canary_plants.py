@@ -2,10 +2,10 @@
 
 import base64
 
-from sqlalchemy import Connection, MetaData, Table, select
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, MetaData, Table, create_engine, select
 
 from activities.adapters.build import SELLER_TOKEN_PURPOSE, TSIG_SECRET_PURPOSE, Adapters
+from activities.adapters.inventory.engine import read_url
 from activities.keys import KEY_PURPOSE
 from starter.prove.canary_forms import LEAST_BYTES, Canary, private_key_canaries
 
@@ -29,7 +29,7 @@ async def planted(adapters: Adapters, inventory_url: str, master_key: bytes) -> 
         sealed = await adapters.inventory.sealed_secret(dns_account.secret_id)
         secret = adapters.vault.unseal(sealed, row_id=dns_account.secret_id, purpose=TSIG_SECRET_PURPOSE)
         found += _encoded(f"TSIG secret of {dns_account.name}", secret.strip())
-    for key_id, sealed in await _sealed_keys(inventory_url):
+    for key_id, sealed in _sealed_keys(inventory_url):
         der = adapters.vault.unseal(sealed, row_id=key_id, purpose=KEY_PURPOSE)
         found += private_key_canaries(f"private key {key_id}", der)
     return found
@@ -42,13 +42,13 @@ def _encoded(kind: str, text: bytes) -> list[Canary]:
     return [Canary(kind, text), *([Canary(f"{kind}, decoded", behind)] if len(behind) >= LEAST_BYTES else [])]
 
 
-async def _sealed_keys(inventory_url: str) -> list[tuple[str, bytes]]:
-    engine = create_async_engine(inventory_url)
+def _sealed_keys(inventory_url: str) -> list[tuple[str, bytes]]:
+    engine = create_engine(read_url(inventory_url))
     try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(_read_keys)
+        with engine.connect() as connection:
+            return _read_keys(connection)
     finally:
-        await engine.dispose()
+        engine.dispose()
 
 
 def _read_keys(connection: Connection) -> list[tuple[str, bytes]]:

@@ -14,8 +14,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from google.protobuf.message import Message
-from sqlalchemy import Connection, MetaData, select
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, MetaData, create_engine, select
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -23,6 +22,8 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
+
+from activities.adapters.inventory.engine import read_url
 
 _PAGE = 200
 _QUERIES = ("status", "instructions")
@@ -142,18 +143,17 @@ def _fields(message: Message, path: str) -> Iterator[tuple[str, object]]:
             yield where, value
 
 
-async def of_inventory(url: str) -> AsyncIterator[Piece]:
+def of_inventory(url: str) -> Iterator[Piece]:
     """Yield each value of each column of each table that the database has, whatever this release knows of it.
 
     Sealed columns are no exception: what is sealed shows nothing.
     """
-    engine = create_async_engine(url)
+    engine = create_engine(read_url(url))
     try:
-        async with engine.connect() as connection:
-            for piece in await connection.run_sync(_values):
-                yield piece
+        with engine.connect() as connection:
+            yield from _values(connection)
     finally:
-        await engine.dispose()
+        engine.dispose()
 
 
 def _values(connection: Connection) -> list[Piece]:

@@ -254,8 +254,8 @@ async def _another_reservation_of(desk: Desk, copy: Copy, monkeypatch: pytest.Mo
 
 async def _forget(desk: Desk) -> None:
     """Bring the act to what it was when the copy was taken, in a history of its own that the mark knows of."""
-    async with desk.inventory._db.writing() as session:
-        await session.execute(text("UPDATE seller_act SET state = 'reserved', fence = 0, seller_order_id = ''"))
+    with desk.inventory._db.writing() as session:
+        session.execute(text("UPDATE seller_act SET state = 'reserved', fence = 0, seller_order_id = ''"))
 
 
 async def test_exchanged_between_the_commit_and_the_request_nothing_leaves(

@@ -153,11 +153,11 @@ async def test_the_keys_of_the_database_hold_where_a_look_came_too_early(
     looks = 0
     really = acts._refuse_taken_keys
 
-    async def too_early(*given: object) -> None:
+    def too_early(*given: object) -> None:
         nonlocal looks
         looks += 1
         if looks > 1:
-            await really(*given)  # type: ignore[arg-type]
+            really(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(acts, "_refuse_taken_keys", too_early)
     with pytest.raises(InvalidRequest, match=code):
@@ -169,7 +169,7 @@ async def test_the_keys_of_the_database_hold_where_a_look_came_too_early(
         await reserved(inventory, second)
 
 
-async def _sees_nothing(*_: object) -> None:
+def _sees_nothing(*_: object) -> None:
     """A look that finds no key taken."""
 
 
@@ -179,8 +179,8 @@ async def test_one_open_act_per_order_is_a_rule_of_the_database(inventory: SqlIn
     copy = text(f"INSERT INTO seller_act (act_id, {columns}) SELECT :id, {columns} FROM seller_act LIMIT 1")
 
     async def second(act_id: str) -> None:
-        async with inventory._db.writing() as session:
-            await session.execute(copy, {"id": act_id})
+        with inventory._db.writing() as session:
+            session.execute(copy, {"id": act_id})
 
     for state in (ActState.SENDING, ActState.IN_DOUBT, ActState.NEEDS_PERSON):
         with pytest.raises(RuleBroken):

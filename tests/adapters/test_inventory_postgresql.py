@@ -1,8 +1,10 @@
 """What is true of PostgreSQL alone: a server that goes and comes back, users, and many writers at a time."""
 
 import asyncio
+import itertools
 import json
 import sys
+import threading
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import make_url, select, text
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory import (
     SqlInventory,
@@ -53,8 +56,8 @@ async def opened(url: str) -> AsyncIterator[Database]:
 
 
 async def asked(url: str, statement: str) -> Any:
-    async with opened(url) as database, database.writing() as session:
-        return await session.scalar(text(statement))
+    async with opened(url) as database:
+        return await database.write(lambda session: session.scalar(text(statement)))
 
 
 async def ordered(databases: PostgresDatabases, *statements: str) -> None:
@@ -115,15 +118,15 @@ async def test_a_session_is_durable_whatever_database_and_address_say(on_postgre
 async def test_a_reader_sees_one_state(on_postgresql: PostgresDatabases) -> None:
     async with opened(await on_postgresql.fresh()) as database:
         look = text("SELECT namespace FROM installation")
-        async with database.reading() as session:
-            before = await session.scalar(look)
-            async with database.writing() as other:
-                await other.execute(text("UPDATE installation SET namespace = 'changed'"))
-            assert await session.scalar(look) == before
-        async with database.reading() as session:
-            assert await session.scalar(look) == "changed"
-        async with database.writing() as session:  # on a connection that was a reader's
-            assert await session.scalar(text("SHOW transaction_isolation")) == "read committed"
+        with database.reading() as session:
+            before = session.scalar(look)
+            with database.writing() as other:
+                other.execute(text("UPDATE installation SET namespace = 'changed'"))
+            assert session.scalar(look) == before
+        with database.reading() as session:
+            assert session.scalar(look) == "changed"
+        with database.writing() as session:  # on a connection that was a reader's
+            assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
 
 
 async def test_its_owner_needs_no_privilege_of_the_server(on_postgresql: PostgresDatabases) -> None:
@@ -132,9 +135,8 @@ async def test_its_owner_needs_no_privilege_of_the_server(on_postgresql: Postgre
     async with await open_inventory(url) as inventory:
         act = await reserved(inventory, order())
         assert await moved(inventory, act, ActState.SENDING)
-        with pytest.raises(RuleBroken):
-            async with inventory._db.writing() as session:
-                await session.execute(text("TRUNCATE audit_event"))
+        with pytest.raises(RuleBroken), inventory._db.writing() as session:
+            session.execute(text("TRUNCATE audit_event"))
 
 
 # a server that is away
@@ -162,16 +164,16 @@ async def test_a_lost_connection_costs_the_transaction_and_nothing_else(on_postg
     async with opened(url) as database:
 
         async def write() -> None:
-            async with database.writing() as session:
-                await session.execute(text("UPDATE installation SET namespace = 'half'"))
-                backend = await session.scalar(text("SELECT pg_backend_pid()"))
+            with database.writing() as session:
+                session.execute(text("UPDATE installation SET namespace = 'half'"))
+                backend = session.scalar(text("SELECT pg_backend_pid()"))
                 await ordered(on_postgresql, f"SELECT pg_terminate_backend({backend})")
-                await session.execute(text("UPDATE installation SET cluster_id = 'half'"))
+                session.execute(text("UPDATE installation SET cluster_id = 'half'"))
 
         with pytest.raises(Unavailable, match="inventory-unavailable"):
             await write()
-        async with database.reading() as session:
-            assert await session.scalar(text("SELECT namespace || cluster_id FROM installation")) == ""
+        with database.reading() as session:
+            assert session.scalar(text("SELECT namespace || cluster_id FROM installation")) == ""
 
 
 async def test_a_connection_lost_while_unused_is_not_even_noticed(on_postgresql: PostgresDatabases) -> None:
@@ -289,9 +291,8 @@ async def test_each_kind_of_error_has_its_own_words_and_none_of_the_servers(
     """The server itself is made to answer so: its disk is not really full."""
     says = f"DO $$ BEGIN RAISE EXCEPTION '{PASSWORD}' USING ERRCODE = '{code}'; END $$"
     async with opened(await on_postgresql.empty()) as database:
-        with pytest.raises(kind, match=sentence) as caught:
-            async with database.writing() as session:
-                await session.execute(text(says))
+        with pytest.raises(kind, match=sentence) as caught, database.writing() as session:
+            session.execute(text(says))
         assert type(caught.value) is kind
         assert PASSWORD not in everything_told(caught.value)
 
@@ -318,8 +319,8 @@ async def test_a_second_upgrade_waits_and_says_so(on_postgresql: PostgresDatabas
     url = await on_postgresql.empty()
     told: asyncio.Queue[str] = asyncio.Queue()
     async with opened(url) as database:
-        async with database.writing() as session:
-            await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x45564552})
+        with database.writing() as session:
+            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x45564552})
             second = asyncio.create_task(upgrade(url, told.put_nowait))
             assert "another upgrade is under way" in await told.get()
             assert not second.done()
@@ -334,8 +335,8 @@ async def test_a_lock_is_not_waited_for_for_ever(
     monkeypatch.setitem(postgresql._SESSION, "lock_timeout", "50ms")
     async with await open_inventory(await on_postgresql.fresh()) as inventory:
         await inventory.open_order(order(), NOW)
-        async with inventory._db.writing() as session:
-            await session.get(OrderRow, order().order_id, with_for_update=True)
+        with inventory._db.writing() as session:
+            session.get(OrderRow, order().order_id, with_for_update=True)
             with pytest.raises(Unavailable, match="is locked by another process"):
                 await reserved(inventory, order())
         await reserved(inventory, order())
@@ -343,17 +344,19 @@ async def test_a_lock_is_not_waited_for_for_ever(
 
 async def test_two_that_wait_for_each_other_are_told_apart_and_one_goes_on(on_postgresql: PostgresDatabases) -> None:
     async with opened(await on_postgresql.fresh()) as database:
-        async with database.writing() as session:
-            await session.execute(text("CREATE TABLE pair AS SELECT 1 AS one UNION SELECT 2"))
-        both_hold_one = asyncio.Barrier(2)
+        with database.writing() as session:
+            session.execute(text("CREATE TABLE pair AS SELECT 1 AS one UNION SELECT 2"))
+        both_hold_one = threading.Barrier(2)
+        change = text("UPDATE pair SET one = one WHERE one = :one")
+
+        def crosswise(session: Session, first: int, second: int) -> None:
+            session.execute(change, {"one": first})
+            both_hold_one.wait()
+            session.execute(change, {"one": second})
 
         async def take(first: int, second: int) -> str:
-            change = text("UPDATE pair SET one = one WHERE one = :one")
             try:
-                async with database.writing() as session:
-                    await session.execute(change, {"one": first})
-                    await both_hold_one.wait()
-                    await session.execute(change, {"one": second})
+                await database.write(lambda session: crosswise(session, first, second))
             except Unavailable as error:
                 failure = as_failure(error, attempt=99)
                 return f"{error.message} {'never again' if failure.non_retryable else 'try again'}"
@@ -369,12 +372,12 @@ async def test_an_act_is_changed_with_its_order_locked_first(on_postgresql: Post
     url = await on_postgresql.fresh()
     async with await open_inventory(url) as inventory:
         act = await reserved(inventory, order())
-        async with inventory._db.writing() as session:
-            await session.get(OrderRow, act.order_id, with_for_update=True)
+        with inventory._db.writing() as session:
+            session.get(OrderRow, act.order_id, with_for_update=True)
             change = asyncio.create_task(moved(inventory, act, ActState.SENDING))
             await blocked(url)
             free = select(ActRow).where(ActRow.act_id == act.act_id).with_for_update(nowait=True)
-            assert await session.scalar(free) is not None
+            assert session.scalar(free) is not None
         assert await change is not None
 
 
@@ -383,18 +386,18 @@ async def test_an_equal_order_waits_while_another_is_between_its_looks_and_its_i
 ) -> None:
     """Else it could be bought and issued in that time, which frees the key that the other then takes: two sales."""
     url = await on_postgresql.fresh()
-    has_looked, may_go_on, really = asyncio.Event(), asyncio.Event(), acts._refuse_covered
+    has_looked, may_go_on, really = threading.Event(), threading.Event(), acts._refuse_covered
 
-    async def look_and_wait(*given: Any) -> None:
-        await really(*given)
+    def look_and_wait(*given: Any) -> None:
+        really(*given)
         if not has_looked.is_set():
             has_looked.set()
-            await may_go_on.wait()
+            may_go_on.wait()
 
     monkeypatch.setattr(acts, "_refuse_covered", look_and_wait)
     async with await open_inventory(url) as slow, await open_inventory(url) as quick:
         first = asyncio.create_task(reserved(slow, order(1)))
-        await has_looked.wait()
+        await asyncio.to_thread(has_looked.wait)
         second = asyncio.create_task(reserved(quick, order(2)))
         waiting = asyncio.create_task(blocked(url))
         done, _ = await asyncio.wait({second, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -409,15 +412,13 @@ async def test_orders_of_one_certificate_made_current_at_the_same_time(
     on_postgresql: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each order locks its own row only, so both look for the next number before either has taken one."""
-    both_look, really = asyncio.Barrier(2), certificates._promote
-    looks = 0
+    both_look, really = threading.Barrier(2), certificates._promote
+    looks = itertools.count(1)
 
-    async def promote(*given: Any) -> None:
-        nonlocal looks
-        looks += 1
-        if looks <= 2:
-            await both_look.wait()
-        await really(*given)
+    def promote(*given: Any) -> None:
+        if next(looks) <= 2:
+            both_look.wait()
+        really(*given)
 
     monkeypatch.setattr(certificates, "_promote", promote)
     async with await open_inventory(await on_postgresql.fresh()) as inventory:
@@ -428,7 +429,7 @@ async def test_orders_of_one_certificate_made_current_at_the_same_time(
             await inventory.store_version(same, NOW)
         made = (inventory.make_current(it.order_id, it.workflow_id, event(it.order_id), at(1)) for it in orders)
         numbers = [one.number for one in await asyncio.gather(*made)]
-        assert (sorted(numbers), looks) == ([1, 2], 3)
+        assert (sorted(numbers), next(looks)) == ([1, 2], 4)
         found = await inventory.versions("crt_shared")
         assert sorted((one.number, one.state) for one in found) == [
             (1, VersionState.SUPERSEDED),

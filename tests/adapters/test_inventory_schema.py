@@ -24,17 +24,17 @@ def quiet(_line: str) -> None:
 async def by_hand(url: str, *statements: str) -> None:
     """Change a database as its administrator could."""
     engine = make_engine(read_url(url))
-    async with writing_engine(engine).begin() as connection:
+    with writing_engine(engine).begin() as connection:
         for statement in statements:
-            await connection.execute(text(statement))
-    await engine.dispose()
+            connection.execute(text(statement))
+    engine.dispose()
 
 
 async def tables(url: str) -> set[str]:
     engine = make_engine(read_url(url))
-    async with engine.connect() as connection:
-        found = await connection.run_sync(lambda it: inspect(it).get_table_names())
-    await engine.dispose()
+    with engine.connect() as connection:
+        found = inspect(connection).get_table_names()
+    engine.dispose()
     return set(found)
 
 
@@ -44,11 +44,11 @@ async def test_migrations_make_the_tables_that_the_code_declares(databases: Data
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
 
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-        await connection.execute(text("DROP INDEX uq_seller_act_open"))  # … and a difference would be seen
-        assert await connection.run_sync(differences) != []
-    await engine.dispose()
+    with engine.connect() as connection:
+        assert differences(connection) == []
+        connection.execute(text("DROP INDEX uq_seller_act_open"))  # … and a difference would be seen
+        assert differences(connection) != []
+    engine.dispose()
 
 
 async def test_upgrades_at_the_same_time_make_one_database(databases: Databases) -> None:
@@ -100,7 +100,7 @@ async def test_a_migration_that_breaks_leaves_nothing_behind(databases: Database
         "mysql://u:hunter2@h/d",
         "sqlite://",
         "sqlite:///:memory:",
-        "sqlite+aiosqlite:///:memory:",
+        "sqlite+pysqlite:///:memory:",
         "postgresql://u:hunter2@h:port/d",
     ],
 )
@@ -131,9 +131,8 @@ async def test_the_audit_cannot_be_changed(databases: Databases, statement: str)
         before = await inventory.audit()
         with pytest.raises(DBAPIError, match="neither changed nor deleted"):
             await by_hand(url, statement)
-        with pytest.raises(RuleBroken):
-            async with inventory._db.writing() as session:
-                await session.execute(text(statement))
+        with pytest.raises(RuleBroken), inventory._db.writing() as session:
+            session.execute(text(statement))
         assert await inventory.audit() == before
 
 
@@ -153,14 +152,14 @@ async def test_what_fails_in_the_middle_leaves_no_trace(databases: Databases) ->
     database = Database(make_engine(read_url(await databases.fresh())))
 
     async def killed() -> None:
-        async with database.writing() as session:
-            await session.execute(text("UPDATE installation SET namespace = 'half'"))
+        with database.writing() as session:
+            session.execute(text("UPDATE installation SET namespace = 'half'"))
             raise InvariantBroken("test", "killed here")
 
     with pytest.raises(InvariantBroken):
         await killed()
-    async with database.reading() as session:
-        assert await session.scalar(text("SELECT namespace FROM installation")) == ""
+    with database.reading() as session:
+        assert session.scalar(text("SELECT namespace FROM installation")) == ""
     await database.aclose()
 
 

@@ -29,10 +29,10 @@ async def test_a_new_file_and_its_folder_are_for_us_alone(tmp_path: Path) -> Non
 
 async def test_every_connection_is_durable_and_checks_its_keys(tmp_path: Path) -> None:
     database = Database(make_engine(read_url(await fresh_database(tmp_path))))
-    async with database.reading() as one, database.reading() as two:
+    with database.reading() as one, database.reading() as two:
         for session in (one, two):
             found = [
-                await session.scalar(text(f"PRAGMA {name}"))
+                session.scalar(text(f"PRAGMA {name}"))
                 for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
             ]
             assert found == ["wal", 2, 10_000, 1]
@@ -45,12 +45,12 @@ async def test_a_writer_holds_the_lock_from_its_beginning_and_a_reader_does_not(
     with raw(url) as other:
         other.execute("PRAGMA busy_timeout = 0")
         other.isolation_level = None
-        async with database.reading() as session:
-            await session.execute(text("SELECT * FROM order_"))
+        with database.reading() as session:
+            session.execute(text("SELECT * FROM order_"))
             other.execute("BEGIN IMMEDIATE")
             other.execute("ROLLBACK")
-        async with database.writing() as session:
-            await session.execute(text("SELECT * FROM order_"))
+        with database.writing() as session:
+            session.execute(text("SELECT * FROM order_"))
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 other.execute("BEGIN IMMEDIATE")
     await database.aclose()
@@ -71,21 +71,20 @@ async def test_a_vanished_damaged_or_full_database_is_unavailable(tmp_path: Path
     url = await fresh_database(tmp_path)
     engine = make_engine(read_url(url))
     (tmp_path / "inventory.db").unlink()
-    with pytest.raises(Unavailable, match="cannot be opened"):
-        async with Database(engine).writing() as session:
-            await session.connection()
+    with pytest.raises(Unavailable, match="cannot be opened"), Database(engine).writing() as session:
+        session.connection()
     assert not (tmp_path / "inventory.db").exists()
     (tmp_path / "inventory.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(Unavailable, match="is not a database file"):
         await open_inventory(url)
-    await engine.dispose()
+    engine.dispose()
 
 
 async def test_a_full_disk_is_unavailable_and_nothing_of_the_row_is_told(tmp_path: Path) -> None:
     async with fresh_inventory(tmp_path) as inventory:
-        async with inventory._db.writing() as session:
-            pages = await session.scalar(text("PRAGMA page_count"))
-            await session.execute(text(f"PRAGMA max_page_count = {pages}"))
+        with inventory._db.writing() as session:
+            pages = session.scalar(text("PRAGMA page_count"))
+            session.execute(text(f"PRAGMA max_page_count = {pages}"))
         big = order().model_copy(update={"reason": "a-private-remark" * 100_000})
         with pytest.raises(Unavailable, match="has no room left") as caught:
             await inventory.open_order(big, NOW)

@@ -21,9 +21,9 @@ async def at_revision(databases: Databases, revision: str) -> str:
     if parsed.get_backend_name() == "sqlite":
         open(parsed.database or "", "x").close()  # noqa: PTH123 an empty file, at once
     engine = make_engine(parsed)
-    async with writing_engine(engine).begin() as connection:
-        await connection.run_sync(migrate)
-    await engine.dispose()
+    with writing_engine(engine).begin() as connection:
+        migrate(connection)
+    engine.dispose()
     return url
 
 
@@ -31,9 +31,9 @@ async def at_revision(databases: Databases, revision: str) -> str:
 async def test_an_older_schema_is_refused_and_upgraded_with_its_rows(databases: Databases, revision: str) -> None:
     url = await at_revision(databases, revision)
     engine = make_engine(read_url(url))
-    async with writing_engine(engine).begin() as connection:
-        await connection.execute(text("UPDATE installation SET namespace = 'kept'"))
-    await engine.dispose()
+    with writing_engine(engine).begin() as connection:
+        connection.execute(text("UPDATE installation SET namespace = 'kept'"))
+    engine.dispose()
     assert (await schema_state(url)).current == revision
     with pytest.raises(Misconfigured, match="db-upgrade-needed: The inventory database is older"):
         await open_inventory(url)
@@ -53,8 +53,7 @@ async def test_there_is_no_way_back(databases: Databases, revision: str) -> None
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
 
-    with pytest.raises(NotImplementedError, match="restore a backup"):
-        async with writing_engine(engine).begin() as connection:
-            await connection.run_sync(downgrade)
-    await engine.dispose()
+    with pytest.raises(NotImplementedError, match="restore a backup"), writing_engine(engine).begin() as connection:
+        downgrade(connection)
+    engine.dispose()
     assert (await schema_state(url)).current == "0002"

@@ -35,7 +35,7 @@ def refused(home: Path, **variables: str) -> Misconfigured:
 def test_defaults(home: Path) -> None:
     found = settings(home)
     assert (found.profile, found.temporal, found.config_file) == ("default", "default", None)
-    assert found.inventory_url == f"sqlite+aiosqlite:///{home}/data/inventory.db"
+    assert found.inventory_url == f"sqlite:///{home}/data/inventory.db"
     assert found.base_dir == home and found.master_key == "file:master.key"
     assert (found.log.format, found.log.level, found.http.read_seconds) == ("auto", "info", 30)
 

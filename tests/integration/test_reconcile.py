@@ -34,8 +34,8 @@ async def kinds(house: House, word: str) -> list[str]:
 
 
 async def set_window(house: House, minutes: int) -> None:
-    async with sql(house)._db.writing() as session:
-        await session.execute(text("UPDATE account SET visibility_minutes = :minutes"), {"minutes": minutes})
+    with sql(house)._db.writing() as session:
+        session.execute(text("UPDATE account SET visibility_minutes = :minutes"), {"minutes": minutes})
 
 
 def copy_files(source: Path, target: Path, sides: tuple[str, ...]) -> None:
@@ -72,7 +72,7 @@ async def sold_and_killed(house: House, name: str, copy: Path, sides: tuple[str,
 
 async def put_back(house: House, copy: Path, sides: tuple[str, ...]) -> None:
     """Nobody has the file open: what was in the log was written into the file when the last one closed it."""
-    await sql(house)._db.engine.dispose()
+    sql(house)._db.engine.dispose()
     for side in ("-wal", "-shm"):
         Path(f"{database(house)}{side}").unlink(missing_ok=True)
     copy_files(copy, database(house), sides)

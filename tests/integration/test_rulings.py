@@ -85,8 +85,8 @@ async def show(house: House, fault: str) -> None:
 async def window(house: House, minutes: int) -> None:
     """Give the seller another time to show its sales, as an administrator may at any time."""
     assert isinstance(house.client.inventory, SqlInventory)
-    async with house.client.inventory._db.writing() as session:
-        await session.execute(text("UPDATE account SET visibility_minutes = :minutes"), {"minutes": minutes})
+    with house.client.inventory._db.writing() as session:
+        session.execute(text("UPDATE account SET visibility_minutes = :minutes"), {"minutes": minutes})
 
 
 def number_of(house: House, started: StartedOrder) -> str:

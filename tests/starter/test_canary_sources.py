@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import create_engine, text
 from temporalio.api.common.v1 import Header, Memo, Payload, Payloads
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import (
@@ -56,20 +55,20 @@ def test_a_failure_is_searched_down_to_its_causes() -> None:
 
 
 async def test_every_column_of_every_table_is_searched_also_compressed_ones(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'inventory.db'}"
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE one (id TEXT PRIMARY KEY, note TEXT, packed BLOB, n INTEGER)"))
-        await connection.execute(text("CREATE TABLE of_a_later_release (a TEXT, b JSON, PRIMARY KEY (a))"))
-        await connection.execute(
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE one (id TEXT PRIMARY KEY, note TEXT, packed BLOB, n INTEGER)"))
+        connection.execute(text("CREATE TABLE of_a_later_release (a TEXT, b JSON, PRIMARY KEY (a))"))
+        connection.execute(
             text("INSERT INTO one VALUES ('r1', :note, :packed, 7), ('r2', NULL, NULL, 8)"),
             {"note": f"said {SECRET.decode()}", "packed": gzip.compress(b"history " + SECRET)},
         )
-        await connection.execute(
+        connection.execute(
             text("INSERT INTO of_a_later_release VALUES ('k', :b)"), {"b": json.dumps({"x": [SECRET.decode()]})}
         )
-    await engine.dispose()
-    pieces = [piece async for piece in of_inventory(url)]
+    engine.dispose()
+    pieces = list(of_inventory(url))
     assert len(pieces) == 8
     assert {it.place for it in pieces if SCANNER.scan("inventory", it.data, it.place)} == {
         "one.note row r1",

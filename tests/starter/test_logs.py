@@ -79,7 +79,7 @@ async def test_an_error_that_nobody_awaited_is_told_without_its_words(capsys: py
     assert json.loads(said.splitlines()[-1])["error"] == "RuntimeError"
 
 
-@pytest.mark.parametrize(("level", "silent"), [("debug", ["temporalio.worker", "aiosqlite"]), ("info", ["aiosqlite"])])
+@pytest.mark.parametrize(("level", "silent"), [("debug", ["temporalio.worker", "httpx"]), ("info", ["httpx"])])
 def test_libraries_that_write_whole_values_at_debug_do_not(
     capsys: pytest.CaptureFixture[str], level: str, silent: list[str]
 ) -> None:

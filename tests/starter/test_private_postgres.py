@@ -29,8 +29,8 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Priv
 async def asked(url: str, statement: str) -> object:
     database = Database(make_engine(read_url(url)))
     try:
-        async with database.writing() as session:
-            result = await session.execute(text(statement))
+        with database.writing() as session:
+            result = session.execute(text(statement))
             return result.scalar() if isinstance(result, CursorResult) and result.returns_rows else None
     finally:
         await database.aclose()

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.orders import UNSOLD_ENDS, OrderQueries
 from activities.adapters.inventory.records import act_record
-from activities.adapters.inventory.session import hits, locked_order, stand_in_line, write_event
+from activities.adapters.inventory.session import hits, locked_order, reads, stand_in_line, write_event, writes
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest, InvariantBroken, Refused
@@ -54,10 +54,10 @@ class ActQueries(OrderQueries):
             # PostgreSQL lets another writer commit between our look and our insert: the second look finds it.
             return await self._reserve(act, fingerprint)
 
-    async def act(self, act_id: str) -> ActRecord | None:
+    @reads
+    def act(self, session: Session, act_id: str) -> ActRecord | None:
         """Return the act, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(ActRow, act_id)
+        row = session.get(ActRow, act_id)
         return None if row is None else act_record(row)
 
     async def change_act(
@@ -81,41 +81,54 @@ class ActQueries(OrderQueries):
         Raises:
             Ambiguous: ``seller-order-taken``: another order of ours has this number at the seller.
         """
-        change = (
-            update(ActRow)
-            .where(ActRow.act_id == act_id, ActRow.state == seen.value, ActRow.fence == fence)
-            .values(state=to.value, fence=fence + 1, changed_at=now, **_taken_over(changes))
-        )
         try:
-            async with self._db.writing() as session:
-                await _lock_order_of(session, act_id)
-                if await hits(session, change) != 1:
-                    return None
-                await write_event(session, event)
-                return await _with_its_order(session, act_id, now)
+            return await self._change_act(act_id, (seen, fence), to, changes, event, now)
         except RuleBroken as refusal:
             number = changes.seller_order_id if changes is not None else ""
             raise await self._taken(act_id, number, refusal) from None
 
-    async def _reserve(self, act: ActRow, fingerprint: str | None) -> ActRecord:
-        async with self._db.writing() as session:
-            order = await locked_order(session, act.order_id)
-            existing = await session.get(ActRow, act.act_id)
-            if existing is not None:
-                return own(existing, act.owner)
-            if fingerprint is not None:
-                # An equal order must not come to its certificate, which frees the key, between our looks and our insert.
-                await stand_in_line(session, fingerprint)
-            await _refuse_taken_keys(session, order, fingerprint)
-            await _refuse_covered(session, order, fingerprint, act.changed_at)
-            order.reserved_request_id = order.request_id or None
-            order.open_fingerprint = fingerprint
-            order.fingerprint = fingerprint or order.fingerprint
-            order.price_amount, order.price_currency = act.price_amount, act.price_currency
-            added = await session.merge(act)
-            await session.flush()
-            await write_event(session, _reserved(act))
-            return act_record(added)
+    @writes
+    def _change_act(
+        self,
+        session: Session,
+        act_id: str,
+        seen: tuple[ActState, int],
+        to: ActState,
+        changes: ActRecord | None,
+        event: AuditEvent,
+        now: datetime,
+    ) -> ActRecord | None:
+        state, fence = seen
+        change = (
+            update(ActRow)
+            .where(ActRow.act_id == act_id, ActRow.state == state.value, ActRow.fence == fence)
+            .values(state=to.value, fence=fence + 1, changed_at=now, **_taken_over(changes))
+        )
+        _lock_order_of(session, act_id)
+        if hits(session, change) != 1:
+            return None
+        write_event(session, event)
+        return _with_its_order(session, act_id, now)
+
+    @writes
+    def _reserve(self, session: Session, act: ActRow, fingerprint: str | None) -> ActRecord:
+        order = locked_order(session, act.order_id)
+        existing = session.get(ActRow, act.act_id)
+        if existing is not None:
+            return own(existing, act.owner)
+        if fingerprint is not None:
+            # An equal order must not come to its certificate, which frees the key, between our looks and our insert.
+            stand_in_line(session, fingerprint)
+        _refuse_taken_keys(session, order, fingerprint)
+        _refuse_covered(session, order, fingerprint, act.changed_at)
+        order.reserved_request_id = order.request_id or None
+        order.open_fingerprint = fingerprint
+        order.fingerprint = fingerprint or order.fingerprint
+        order.price_amount, order.price_currency = act.price_amount, act.price_currency
+        added = session.merge(act)
+        session.flush()
+        write_event(session, _reserved(act))
+        return act_record(added)
 
 
 def own(act: ActRow, owner: str) -> ActRecord:
@@ -130,20 +143,20 @@ def own(act: ActRow, owner: str) -> ActRecord:
     return act_record(act)
 
 
-async def _refuse_taken_keys(session: AsyncSession, order: OrderRow, fingerprint: str | None) -> None:
+def _refuse_taken_keys(session: Session, order: OrderRow, fingerprint: str | None) -> None:
     """Look who holds the keys, to be able to say it; the unique keys of the tables hold them in any case."""
     others = select(OrderRow).where(OrderRow.order_id != order.order_id)
     if order.request_id:
         same_id = others.where(OrderRow.account == order.account, OrderRow.reserved_request_id == order.request_id)
-        if (holder := await session.scalar(same_id)) is not None:
+        if (holder := session.scalar(same_id)) is not None:
             raise _request_id_taken(holder, is_same=holder.request_digest == order.request_digest)
     if fingerprint is not None:
         equal = others.where(OrderRow.open_fingerprint == fingerprint)
-        if (holder := await session.scalar(equal)) is not None:
+        if (holder := session.scalar(equal)) is not None:
             raise _duplicate(holder)
 
 
-async def _refuse_covered(session: AsyncSession, order: OrderRow, fingerprint: str | None, now: datetime) -> None:
+def _refuse_covered(session: Session, order: OrderRow, fingerprint: str | None, now: datetime) -> None:
     """Refuse to buy what an equal order has brought since this one was checked: its open key is free again by now."""
     if fingerprint is None:
         return
@@ -154,7 +167,7 @@ async def _refuse_covered(session: AsyncSession, order: OrderRow, fingerprint: s
         OrderRow.state.not_in(UNSOLD_ENDS),
         OrderRow.term_ends_at > now + RENEWAL_LEAD,
     )
-    if (holder := await session.scalar(covering.limit(1))) is not None:
+    if (holder := session.scalar(covering.limit(1))) is not None:
         raise InvalidRequest(
             "already-issued",
             f"Order {holder.order_id} covers this name, and its term ends {holder.term_ends_at:%Y-%m-%d}.",
@@ -162,20 +175,20 @@ async def _refuse_covered(session: AsyncSession, order: OrderRow, fingerprint: s
         )
 
 
-async def _lock_order_of(session: AsyncSession, act_id: str) -> None:
+def _lock_order_of(session: Session, act_id: str) -> None:
     """Lock the order before its act, as all others do: two that take them crosswise would stand in each other's way."""
     its_order = select(OrderRow.order_id).join(ActRow, ActRow.order_id == OrderRow.order_id)
-    await session.execute(its_order.where(ActRow.act_id == act_id).with_for_update(of=OrderRow))
+    session.execute(its_order.where(ActRow.act_id == act_id).with_for_update(of=OrderRow))
 
 
-async def _with_its_order(session: AsyncSession, act_id: str, now: datetime) -> ActRecord:
+def _with_its_order(session: Session, act_id: str, now: datetime) -> ActRecord:
     """Carry over to the order what a changed purchase says of it; a refund leaves number, charge and keys alone."""
-    act = await session.get(ActRow, act_id)
+    act = session.get(ActRow, act_id)
     if act is None:
         raise InvariantBroken("act-missing", f"The inventory has no act {act_id}.")
     if act.kind != ActKind.PURCHASE:
         return act_record(act)
-    order = await locked_order(session, act.order_id)
+    order = locked_order(session, act.order_id)
     if act.seller_order_id:
         order.seller_order_id = act.seller_order_id
     if act.charged_amount is not None:
@@ -184,7 +197,7 @@ async def _with_its_order(session: AsyncSession, act_id: str, now: datetime) -> 
         order.open_fingerprint = None
     if session.is_modified(order):
         order.updated_at = now
-    await session.flush()
+    session.flush()
     return act_record(act)
 
 

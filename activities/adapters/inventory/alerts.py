@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.records import act_record, order_record, record
-from activities.adapters.inventory.session import Queries, hits, insert_once, write_event
+from activities.adapters.inventory.session import Queries, hits, insert_once, reads, write_event, writes
 from activities.adapters.inventory.tables import ActRow, AlertRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest
@@ -21,16 +22,19 @@ _AT_ONCE = 500  # well below the number of parameters that either database takes
 class AlertQueries(Queries):
     """What runs that look after other runs read and write."""
 
-    async def open_orders(self, *, account: str = "", after: str = "", limit: int = 200) -> tuple[OrderRecord, ...]:
+    @reads
+    def open_orders(
+        self, session: Session, *, account: str = "", after: str = "", limit: int = 200
+    ) -> tuple[OrderRecord, ...]:
         """Return orders that have not ended, by order id, beginning behind ``after``."""
         query = select(OrderRow).where(OrderRow.state.not_in(_ENDS), OrderRow.order_id > after)
         if account:
             query = query.where(OrderRow.account == account)
-        async with self._db.reading() as session:
-            rows = await session.scalars(query.order_by(OrderRow.order_id).limit(limit))
-            return tuple(order_record(row) for row in rows)
+        rows = session.scalars(query.order_by(OrderRow.order_id).limit(limit))
+        return tuple(order_record(row) for row in rows)
 
-    async def oldest_open_order(self, account: str) -> datetime | None:
+    @reads
+    def oldest_open_order(self, session: Session, account: str) -> datetime | None:
         """Return when the oldest order of the account that has not ended was begun, or None."""
         query = (
             select(OrderRow.created_at)
@@ -38,25 +42,25 @@ class AlertQueries(Queries):
             .order_by(OrderRow.created_at)
             .limit(1)
         )
-        async with self._db.reading() as session:
-            return await session.scalar(query)
+        return session.scalar(query)
 
-    async def sales(self, order_ids: Sequence[str]) -> tuple[OrderSale, ...]:
+    @reads
+    def sales(self, session: Session, order_ids: Sequence[str]) -> tuple[OrderSale, ...]:
         """Return those orders that there are, by order id, each with its purchase; all as of one moment."""
         found: list[OrderSale] = []
-        async with self._db.reading() as session:
-            for begin in range(0, len(order_ids), _AT_ONCE):
-                query = (
-                    select(OrderRow, ActRow)
-                    .outerjoin(ActRow, ActRow.act_id == OrderRow.order_id)
-                    .where(OrderRow.order_id.in_(order_ids[begin : begin + _AT_ONCE]))
-                    .order_by(OrderRow.order_id)
-                )
-                rows = await session.execute(query)
-                found += [OrderSale(order_record(row), act_record(act) if act else None) for row, act in rows]
+        for begin in range(0, len(order_ids), _AT_ONCE):
+            query = (
+                select(OrderRow, ActRow)
+                .outerjoin(ActRow, ActRow.act_id == OrderRow.order_id)
+                .where(OrderRow.order_id.in_(order_ids[begin : begin + _AT_ONCE]))
+                .order_by(OrderRow.order_id)
+            )
+            rows = session.execute(query)
+            found += [OrderSale(order_record(row), act_record(act) if act else None) for row, act in rows]
         return tuple(found)
 
-    async def raise_alert(self, alert: NewAlert, now: datetime) -> bool:
+    @writes
+    def raise_alert(self, session: Session, alert: NewAlert, now: datetime) -> bool:
         """Write an alert with its audit row, once; tell whether it is new.
 
         Seen again, ``last_seen_at`` moves and nothing else: no audit row, and what a person settled stays settled.
@@ -72,28 +76,28 @@ class AlertQueries(Queries):
             "reason": "",
         }
         seen_again = update(AlertRow).where(AlertRow.alert_id == alert_id, AlertRow.last_seen_at < now)
-        async with self._db.writing() as session:
-            if await insert_once(session, AlertRow, values):
-                await write_event(session, _raised(alert_id, alert, now))
-                return True
-            await hits(session, seen_again.values(last_seen_at=now))
-            return False
+        if insert_once(session, AlertRow, values):
+            write_event(session, _raised(alert_id, alert, now))
+            return True
+        hits(session, seen_again.values(last_seen_at=now))
+        return False
 
-    async def alert(self, alert_id: str) -> AlertRecord | None:
+    @reads
+    def alert(self, session: Session, alert_id: str) -> AlertRecord | None:
         """Return the alert, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(AlertRow, alert_id)
+        row = session.get(AlertRow, alert_id)
         return None if row is None else record(AlertRecord, row)
 
-    async def alerts(self, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
+    @reads
+    def alerts(self, session: Session, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
         """Return alerts, newest first; only open ones unless asked for all."""
         query = select(AlertRow).order_by(AlertRow.first_seen_at.desc(), AlertRow.alert_id).limit(limit)
         if not settled_too:
             query = query.where(AlertRow.settled_at.is_(None))
-        async with self._db.reading() as session:
-            return tuple(record(AlertRecord, row) for row in await session.scalars(query))
+        return tuple(record(AlertRecord, row) for row in session.scalars(query))
 
-    async def settle_alert(self, alert_id: str, event: AuditEvent) -> bool:
+    @writes
+    def settle_alert(self, session: Session, alert_id: str, event: AuditEvent) -> bool:
         """Settle an alert by whom and why its audit row says. False, and nothing written, when it is settled already.
 
         Raises:
@@ -104,13 +108,12 @@ class AlertQueries(Queries):
             .where(AlertRow.alert_id == alert_id, AlertRow.settled_at.is_(None))
             .values(settled_at=event.at, settled_by=event.by, reason=event.reason)
         )
-        async with self._db.writing() as session:
-            if await hits(session, change) == 1:
-                await write_event(session, event)
-                return True
-            if await session.get(AlertRow, alert_id) is None:
-                raise InvalidRequest("not-found", "There is no alert of that id.", next_step="evercert alert list")
-            return False
+        if hits(session, change) == 1:
+            write_event(session, event)
+            return True
+        if session.get(AlertRow, alert_id) is None:
+            raise InvalidRequest("not-found", "There is no alert of that id.", next_step="evercert alert list")
+        return False
 
 
 def _raised(alert_id: str, alert: NewAlert, now: datetime) -> AuditEvent:

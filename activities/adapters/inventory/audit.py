@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import upgrade_needed
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.schema import engine_state
-from activities.adapters.inventory.session import Queries, write_event
+from activities.adapters.inventory.schema import state_of
+from activities.adapters.inventory.session import Queries, reads, write_event, writes
 from activities.adapters.inventory.tables import AuditRow, InstallationRow
 from domain import ids
 from domain.inventory import AuditEvent, Installation
@@ -16,36 +17,36 @@ from domain.inventory import AuditEvent, Installation
 class AuditQueries(Queries):
     """The audit part of the inventory. There is no way to change or delete a row, here or in the database."""
 
-    async def append_audit(self, event: AuditEvent) -> None:
+    @writes
+    def append_audit(self, session: Session, event: AuditEvent) -> None:
         """Write one audit row; the same id twice is one row."""
-        async with self._db.writing() as session:
-            await write_event(session, event)
+        write_event(session, event)
 
-    async def audit(self, *, subject: str = "", limit: int = 500) -> tuple[AuditEvent, ...]:
+    @reads
+    def audit(self, session: Session, *, subject: str = "", limit: int = 500) -> tuple[AuditEvent, ...]:
         """Return the newest ``limit`` audit rows, oldest of them first."""
         query = select(AuditRow).order_by(AuditRow.sequence.desc()).limit(limit)
         if subject:
             query = query.where(AuditRow.subject == subject)
-        async with self._db.reading() as session:
-            rows = (await session.scalars(query)).all()
+        rows = (session.scalars(query)).all()
         return tuple(record(AuditEvent, row) for row in reversed(rows))
 
 
 class InstallationQueries(Queries):
     """The installation row."""
 
-    async def installation(self) -> Installation:
+    @reads
+    def installation(self, session: Session) -> Installation:
         """Return the installation row.
 
         Raises:
             Misconfigured: ``db-upgrade-needed`` for another schema.
         """
-        (await engine_state(self._db.engine)).require()
-        async with self._db.reading() as session:
-            row = await session.get(InstallationRow, 1)
-            if row is None:
-                raise upgrade_needed("The inventory database does not say whose it is.")
-            sequence = await session.scalar(select(func.max(AuditRow.sequence)))
+        state_of(session.connection()).require()
+        row = session.get(InstallationRow, 1)
+        if row is None:
+            raise upgrade_needed("The inventory database does not say whose it is.")
+        sequence = session.scalar(select(func.max(AuditRow.sequence)))
         return Installation(
             installation_id=row.installation_id,
             namespace=row.namespace,
@@ -62,15 +63,18 @@ class InstallationQueries(Queries):
         self, *, namespace: str, cluster_id: str, key_check: bytes, now: datetime
     ) -> Installation:
         """Write what is still empty of the three; values already there are left alone and returned."""
-        async with self._db.writing() as session:
-            row = await session.get_one(InstallationRow, 1, with_for_update=True)
-            before = (row.namespace, row.cluster_id, row.key_check)
-            row.namespace = row.namespace or namespace
-            row.cluster_id = row.cluster_id or cluster_id
-            row.key_check = row.key_check or key_check
-            if before != (row.namespace, row.cluster_id, row.key_check):
-                await write_event(session, _bound(row, now))
+        await self._bind(namespace, cluster_id, key_check, now)
         return await self.installation()
+
+    @writes
+    def _bind(self, session: Session, namespace: str, cluster_id: str, key_check: bytes, now: datetime) -> None:
+        row = session.get_one(InstallationRow, 1, with_for_update=True)
+        before = (row.namespace, row.cluster_id, row.key_check)
+        row.namespace = row.namespace or namespace
+        row.cluster_id = row.cluster_id or cluster_id
+        row.key_check = row.key_check or key_check
+        if before != (row.namespace, row.cluster_id, row.key_check):
+            write_event(session, _bound(row, now))
 
 
 def _bound(row: InstallationRow, now: datetime) -> AuditEvent:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, case, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
-from activities.adapters.inventory.session import Queries
+from activities.adapters.inventory.session import Queries, writes
 from activities.adapters.inventory.tables import AccountRow, RateBucketRow
 from domain.errors import InvalidRequest
 from domain.inventory import AccountRecord, Environment
@@ -26,54 +26,52 @@ _MOST_SKEW = 60 * _SECOND
 class BudgetQueries(Queries):
     """The part of the inventory that keeps all workers together polite."""
 
-    async def take_token(self, account: str, now: datetime) -> datetime | None:
+    @writes
+    def take_token(self, session: Session, account: str, now: datetime) -> datetime | None:
         """Take one token; None when it was taken, else the instant at which the next one is there.
 
         Raises:
             InvalidRequest: ``account-not-found``.
         """
         at = (now - _EPOCH) // _MICROSECOND
-        async with self._db.writing() as session:
-            interval, burst = await _budget(session, account)
-            ahead = (burst - 1) * interval
-            full_at, held_until = RateBucketRow.full_at, RateBucketRow.held_until
-            is_from_the_future = full_at > at + ahead + _MOST_SKEW
-            moved = case((or_(is_from_the_future, full_at < at), at), else_=full_at) + interval
-            is_free = and_(held_until <= at, or_(full_at <= at + ahead, is_from_the_future))
-            statement = (
-                _insert(session)
-                .values(account=account, full_at=at + interval, held_until=0)
-                .on_conflict_do_update(index_elements=["account"], set_={"full_at": moved}, where=is_free)
-                .returning(full_at)
-            )
-            if await session.scalar(statement) is not None:
-                return None
-            row = await session.get_one(RateBucketRow, account)
-            return _EPOCH + max(row.held_until, row.full_at - ahead) * _MICROSECOND
+        interval, burst = _budget(session, account)
+        ahead = (burst - 1) * interval
+        full_at, held_until = RateBucketRow.full_at, RateBucketRow.held_until
+        is_from_the_future = full_at > at + ahead + _MOST_SKEW
+        moved = case((or_(is_from_the_future, full_at < at), at), else_=full_at) + interval
+        is_free = and_(held_until <= at, or_(full_at <= at + ahead, is_from_the_future))
+        statement = (
+            _insert(session)
+            .values(account=account, full_at=at + interval, held_until=0)
+            .on_conflict_do_update(index_elements=["account"], set_={"full_at": moved}, where=is_free)
+            .returning(full_at)
+        )
+        if session.scalar(statement) is not None:
+            return None
+        row = session.get_one(RateBucketRow, account)
+        return _EPOCH + max(row.held_until, row.full_at - ahead) * _MICROSECOND
 
-    async def hold_account_until(self, account: str, instant: datetime) -> None:
+    @writes
+    def hold_account_until(self, session: Session, account: str, instant: datetime) -> None:
         """Give out no token before an instant, and one at a time right after it; an earlier one changes nothing.
 
         Raises:
             InvalidRequest: ``account-not-found``.
         """
-        async with self._db.writing() as session:
-            interval, burst = await _budget(session, account)
-            held_until = (instant - _EPOCH) // _MICROSECOND
-            held = {"full_at": held_until + (burst - 1) * interval, "held_until": held_until}
-            await session.execute(
-                _insert(session)
-                .values(account=account, **held)
-                .on_conflict_do_update(
-                    index_elements=["account"], set_=held, where=RateBucketRow.held_until < held_until
-                )
-            )
+        interval, burst = _budget(session, account)
+        held_until = (instant - _EPOCH) // _MICROSECOND
+        held = {"full_at": held_until + (burst - 1) * interval, "held_until": held_until}
+        session.execute(
+            _insert(session)
+            .values(account=account, **held)
+            .on_conflict_do_update(index_elements=["account"], set_=held, where=RateBucketRow.held_until < held_until)
+        )
 
 
-async def _budget(session: AsyncSession, account: str) -> tuple[int, int]:
+def _budget(session: Session, account: str) -> tuple[int, int]:
     """Return the microseconds between two tokens, and the burst."""
     query = select(AccountRow.environment, AccountRow.calls_per_second, AccountRow.calls_burst)
-    row = (await session.execute(query.where(AccountRow.name == account))).one_or_none()
+    row = (session.execute(query.where(AccountRow.name == account))).one_or_none()
     if row is None:
         raise InvalidRequest("account-not-found", "There is no seller account of that name.")
     per_second, burst = AccountRecord(
@@ -88,6 +86,6 @@ async def _budget(session: AsyncSession, account: str) -> tuple[int, int]:
     return _SECOND // per_second, burst
 
 
-def _insert(session: AsyncSession) -> "sqlite.Insert | postgresql.Insert":
+def _insert(session: Session) -> "sqlite.Insert | postgresql.Insert":
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     return postgresql.insert(RateBucketRow) if is_postgresql else sqlite.insert(RateBucketRow)

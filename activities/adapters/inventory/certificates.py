@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from sqlalchemy import Text, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import certificate_record, record
-from activities.adapters.inventory.session import Queries, insert_once, locked_order, write_event
+from activities.adapters.inventory.session import Queries, insert_once, locked_order, reads, write_event, writes
 from activities.adapters.inventory.tables import CertificateRow, OrderRow, VersionRow
 from domain import ids
 from domain.errors import InvariantBroken
@@ -17,7 +17,8 @@ from domain.inventory import AuditEvent, CertificateRecord, NewVersion, VersionR
 class CertificateQueries(Queries):
     """The certificate part of the inventory."""
 
-    async def store_version(self, version: NewVersion, now: datetime) -> VersionRecord:
+    @writes
+    def store_version(self, session: Session, version: NewVersion, now: datetime) -> VersionRecord:
         """Keep a collected leaf as candidate, or as quarantined when it has problems; upsert by order and serial.
 
         A version that is current or superseded is left alone. An empty certificate id becomes the order's own.
@@ -31,15 +32,14 @@ class CertificateQueries(Queries):
             "state": state.value,
             "recorded_at": now,
         }
-        async with self._db.writing() as session:
-            await locked_order(session, version.order_id)
-            await insert_once(session, VersionRow, values, key=("order_id", "serial"))
-            row = await session.get_one(VersionRow, (version.order_id, version.serial))
-            if row.number == 0:
-                # Looked at again, by other rules or at another time: the newest verdict counts.
-                row.problems, row.state, row.chain = list(version.problems), state.value, version.chain
-            await session.flush()
-            return record(VersionRecord, row)
+        locked_order(session, version.order_id)
+        insert_once(session, VersionRow, values, key=("order_id", "serial"))
+        row = session.get_one(VersionRow, (version.order_id, version.serial))
+        if row.number == 0:
+            # Looked at again, by other rules or at another time: the newest verdict counts.
+            row.problems, row.state, row.chain = list(version.problems), state.value, version.chain
+        session.flush()
+        return record(VersionRecord, row)
 
     async def make_current(self, order_id: str, serial: str, event: AuditEvent, now: datetime) -> VersionRecord:
         """Give the candidate the next number and make it current, the former one superseded; repeating gives the same.
@@ -55,62 +55,64 @@ class CertificateQueries(Queries):
             # Another order of the same certificate was faster; the second look finds what it wrote.
             return await self._make_current(order_id, serial, event, now)
 
-    async def _make_current(self, order_id: str, serial: str, event: AuditEvent, now: datetime) -> VersionRecord:
-        async with self._db.writing() as session:
-            order = await locked_order(session, order_id)
-            version = await session.get(VersionRow, (order_id, serial), with_for_update=True)
-            if version is None:
-                raise InvariantBroken("version-missing", f"Order {order_id} has no version of that serial number.")
-            if version.state == VersionState.QUARANTINED:
-                raise InvariantBroken("version-quarantined", f"That version of order {order_id} is in quarantine.")
-            if version.number == 0:
-                await _promote(session, version)
-                await _show_issued(session, order, version, now)
-                await write_event(session, event)
-            await session.flush()
-            return record(VersionRecord, version)
+    @writes
+    def _make_current(
+        self, session: Session, order_id: str, serial: str, event: AuditEvent, now: datetime
+    ) -> VersionRecord:
+        order = locked_order(session, order_id)
+        version = session.get(VersionRow, (order_id, serial), with_for_update=True)
+        if version is None:
+            raise InvariantBroken("version-missing", f"Order {order_id} has no version of that serial number.")
+        if version.state == VersionState.QUARANTINED:
+            raise InvariantBroken("version-quarantined", f"That version of order {order_id} is in quarantine.")
+        if version.number == 0:
+            _promote(session, version)
+            _show_issued(session, order, version, now)
+            write_event(session, event)
+        session.flush()
+        return record(VersionRecord, version)
 
-    async def certificate(self, certificate_id: str) -> CertificateRecord | None:
+    @reads
+    def certificate(self, session: Session, certificate_id: str) -> CertificateRecord | None:
         """Return the certificate with its current version, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(CertificateRow, certificate_id)
-            return None if row is None else (await _with_versions(session, [row]))[0]
+        row = session.get(CertificateRow, certificate_id)
+        return None if row is None else (_with_versions(session, [row]))[0]
 
-    async def certificates(self, *, name: str = "", limit: int = 200) -> tuple[CertificateRecord, ...]:
+    @reads
+    def certificates(self, session: Session, *, name: str = "", limit: int = 200) -> tuple[CertificateRecord, ...]:
         """Return certificates, by common name; ``name`` is one of their names, written in full."""
         query = select(CertificateRow).order_by(CertificateRow.common_name, CertificateRow.certificate_id).limit(limit)
         if name:
             query = query.where(cast(CertificateRow.names, Text).contains(f'"{name.lower()}"', autoescape=True))
-        async with self._db.reading() as session:
-            return await _with_versions(session, list(await session.scalars(query)))
+        return _with_versions(session, list(session.scalars(query)))
 
-    async def versions(self, certificate_id: str) -> tuple[VersionRecord, ...]:
+    @reads
+    def versions(self, session: Session, certificate_id: str) -> tuple[VersionRecord, ...]:
         """Return all versions of a certificate, quarantined ones included, newest first."""
         query = (
             select(VersionRow)
             .where(VersionRow.certificate_id == certificate_id)
             .order_by(VersionRow.recorded_at.desc(), VersionRow.number.desc(), VersionRow.serial)
         )
-        async with self._db.reading() as session:
-            return tuple(record(VersionRecord, row) for row in await session.scalars(query))
+        return tuple(record(VersionRecord, row) for row in session.scalars(query))
 
 
-async def _promote(session: AsyncSession, version: VersionRow) -> None:
+def _promote(session: Session, version: VersionRow) -> None:
     """Number a candidate. The former version steps down first: only one may be current at any instant."""
     of_certificate = VersionRow.certificate_id == version.certificate_id
-    former = await session.scalar(
+    former = session.scalar(
         select(VersionRow).where(of_certificate, VersionRow.state == VersionState.CURRENT.value).with_for_update()
     )
     if former is not None:
         former.state = VersionState.SUPERSEDED.value
-        await session.flush()
-    highest = await session.scalar(select(func.max(VersionRow.number)).where(of_certificate))
+        session.flush()
+    highest = session.scalar(select(func.max(VersionRow.number)).where(of_certificate))
     version.number, version.state = (highest or 0) + 1, VersionState.CURRENT.value
-    await session.flush()
+    session.flush()
 
 
-async def _show_issued(session: AsyncSession, order: OrderRow, version: VersionRow, now: datetime) -> None:
-    certificate = await session.get(CertificateRow, version.certificate_id, with_for_update=True)
+def _show_issued(session: Session, order: OrderRow, version: VersionRow, now: datetime) -> None:
+    certificate = session.get(CertificateRow, version.certificate_id, with_for_update=True)
     if certificate is None:
         certificate = CertificateRow(certificate_id=version.certificate_id, created_at=now)
         session.add(certificate)
@@ -122,8 +124,8 @@ async def _show_issued(session: AsyncSession, order: OrderRow, version: VersionR
     order.updated_at = now
 
 
-async def _with_versions(session: AsyncSession, rows: list[CertificateRow]) -> tuple[CertificateRecord, ...]:
+def _with_versions(session: Session, rows: list[CertificateRow]) -> tuple[CertificateRecord, ...]:
     found: dict[str, list[VersionRow]] = {row.certificate_id: [] for row in rows}
-    for version in await session.scalars(select(VersionRow).where(VersionRow.certificate_id.in_(found))):
+    for version in session.scalars(select(VersionRow).where(VersionRow.certificate_id.in_(found))):
         found[version.certificate_id].append(version)
     return tuple(certificate_record(row, found[row.certificate_id]) for row in rows)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, hits, upsert, write_event
+from activities.adapters.inventory.session import Queries, hits, reads, upsert, write_event, writes
 from activities.adapters.inventory.tables import AccountRow, Base, DnsAccountRow, ProductRow, SecretRow
 from domain.errors import InvalidRequest, InvariantBroken
 from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord
@@ -22,82 +22,83 @@ class ConfiguredQueries(Queries):
         values = account.model_dump() | {"environment": account.environment.value}
         await self._add(AccountRow(**values), account.secret_id, "seller-token", sealed_token, event)
 
-    async def account(self, name: str) -> AccountRecord | None:
+    @reads
+    def account(self, session: Session, name: str) -> AccountRecord | None:
         """Return the account, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(AccountRow, name)
+        row = session.get(AccountRow, name)
         return None if row is None else record(AccountRecord, row)
 
-    async def accounts(self) -> tuple[AccountRecord, ...]:
+    @reads
+    def accounts(self, session: Session) -> tuple[AccountRecord, ...]:
         """Return all accounts, by name."""
-        async with self._db.reading() as session:
-            rows = await session.scalars(select(AccountRow).order_by(AccountRow.name))
-            return tuple(record(AccountRecord, row) for row in rows)
+        rows = session.scalars(select(AccountRow).order_by(AccountRow.name))
+        return tuple(record(AccountRecord, row) for row in rows)
 
-    async def park_account(self, name: str, code: str, event: AuditEvent) -> bool:
+    @writes
+    def park_account(self, session: Session, name: str, code: str, event: AuditEvent) -> bool:
         """Flag the account; its activities wait. False when it was parked already."""
-        async with self._db.writing() as session:
-            row = await _locked_account(session, name)
-            if row.parked_code:
-                return False
-            row.parked_code, row.parked_at = code, event.at
-            await write_event(session, event)
-            return True
+        row = _locked_account(session, name)
+        if row.parked_code:
+            return False
+        row.parked_code, row.parked_at = code, event.at
+        write_event(session, event)
+        return True
 
-    async def release_account(self, name: str, event: AuditEvent) -> bool:
+    @writes
+    def release_account(self, session: Session, name: str, event: AuditEvent) -> bool:
         """Take the flag away. False when there was none."""
-        async with self._db.writing() as session:
-            row = await _locked_account(session, name)
-            if not row.parked_code:
-                return False
-            row.parked_code, row.parked_at = "", None
-            await write_event(session, event)
-            return True
+        row = _locked_account(session, name)
+        if not row.parked_code:
+            return False
+        row.parked_code, row.parked_at = "", None
+        write_event(session, event)
+        return True
 
-    async def save_unknown_answer(self, name: str, shape: str, event: AuditEvent) -> bool:
+    @writes
+    def save_unknown_answer(self, session: Session, name: str, shape: str, event: AuditEvent) -> bool:
         """Remember what the account's seller answers for an unknown order. False when it was remembered already."""
-        async with self._db.writing() as session:
-            row = await _locked_account(session, name)
-            if row.unknown_answer == shape:
-                return False
-            row.unknown_answer = shape
-            await write_event(session, event)
-            return True
+        row = _locked_account(session, name)
+        if row.unknown_answer == shape:
+            return False
+        row.unknown_answer = shape
+        write_event(session, event)
+        return True
 
     async def add_dns_account(self, account: DnsAccountRecord, sealed_secret: bytes, event: AuditEvent) -> None:
         """Add a DNS account with its sealed secret; raises ``InvalidRequest('name-taken')``."""
         values = account.model_dump() | {"zones": list(account.zones), "environment": account.environment.value}
         await self._add(DnsAccountRow(**values), account.secret_id, "dns-secret", sealed_secret, event)
 
-    async def dns_account(self, name: str) -> DnsAccountRecord | None:
+    @reads
+    def dns_account(self, session: Session, name: str) -> DnsAccountRecord | None:
         """Return the DNS account, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(DnsAccountRow, name)
+        row = session.get(DnsAccountRow, name)
         return None if row is None else record(DnsAccountRecord, row)
 
-    async def dns_accounts(self) -> tuple[DnsAccountRecord, ...]:
+    @reads
+    def dns_accounts(self, session: Session) -> tuple[DnsAccountRecord, ...]:
         """Return all DNS accounts, by name."""
-        async with self._db.reading() as session:
-            rows = await session.scalars(select(DnsAccountRow).order_by(DnsAccountRow.name))
-            return tuple(record(DnsAccountRecord, row) for row in rows)
+        rows = session.scalars(select(DnsAccountRow).order_by(DnsAccountRow.name))
+        return tuple(record(DnsAccountRecord, row) for row in rows)
 
-    async def sealed_secret(self, secret_id: str) -> bytes:
+    @reads
+    def sealed_secret(self, session: Session, secret_id: str) -> bytes:
         """Return a sealed secret. Raises ``InvariantBroken('secret-missing')``."""
-        async with self._db.reading() as session:
-            row = await session.get(SecretRow, secret_id)
+        row = session.get(SecretRow, secret_id)
         if row is None:
             raise _secret_missing()
         return row.sealed
 
-    async def replace_secret(self, secret_id: str, sealed: bytes, event: AuditEvent) -> None:
+    @writes
+    def replace_secret(self, session: Session, secret_id: str, sealed: bytes, event: AuditEvent) -> None:
         """Put a new sealed value in the place of the old one. Raises ``InvariantBroken('secret-missing')``."""
-        async with self._db.writing() as session:
-            change = update(SecretRow).where(SecretRow.secret_id == secret_id)
-            if await hits(session, change.values(sealed=sealed, changed_at=event.at)) != 1:
-                raise _secret_missing()
-            await write_event(session, event)
+        change = update(SecretRow).where(SecretRow.secret_id == secret_id)
+        if hits(session, change.values(sealed=sealed, changed_at=event.at)) != 1:
+            raise _secret_missing()
+        write_event(session, event)
 
-    async def save_products(self, account: str, products: Sequence[Product]) -> None:
+    @writes
+    def save_products(self, session: Session, account: str, products: Sequence[Product]) -> None:
         """Store what the seller told, with its time; upsert by account and code."""
         rows = [
             {
@@ -108,28 +109,31 @@ class ConfiguredQueries(Queries):
             }
             for product in products
         ]
-        async with self._db.writing() as session:
-            await upsert(session, ProductRow, rows, key=("account", "code"), update=("document", "read_at"))
+        upsert(session, ProductRow, rows, key=("account", "code"), update=("document", "read_at"))
 
-    async def products(self, account: str) -> tuple[Product, ...]:
+    @reads
+    def products(self, session: Session, account: str) -> tuple[Product, ...]:
         """Return the stored catalogue of the account, by code."""
         query = select(ProductRow).where(ProductRow.account == account).order_by(ProductRow.code)
-        async with self._db.reading() as session:
-            return tuple(Product.model_validate(row.document) for row in await session.scalars(query))
+        return tuple(Product.model_validate(row.document) for row in session.scalars(query))
 
     async def _add(self, row: Base, secret_id: str, kind: str, sealed: bytes, event: AuditEvent) -> None:
+        secret = SecretRow(secret_id=secret_id, kind=kind, sealed=sealed, changed_at=event.at)
         try:
-            async with self._db.writing() as session:
-                session.add(SecretRow(secret_id=secret_id, kind=kind, sealed=sealed, changed_at=event.at))
-                await session.flush()
-                session.add(row)
-                await write_event(session, event)
+            await self._add_both(secret, row, event)
         except RuleBroken:
             raise InvalidRequest("name-taken", "There is an account of that name already.") from None
 
+    @writes
+    def _add_both(self, session: Session, secret: SecretRow, row: Base, event: AuditEvent) -> None:
+        session.add(secret)
+        session.flush()
+        session.add(row)
+        write_event(session, event)
 
-async def _locked_account(session: AsyncSession, name: str) -> AccountRow:
-    row = await session.get(AccountRow, name, with_for_update=True)
+
+def _locked_account(session: Session, name: str) -> AccountRow:
+    row = session.get(AccountRow, name, with_for_update=True)
     if row is None:
         raise InvalidRequest("account-not-found", "There is no seller account of that name.")
     return row

@@ -15,9 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Misconfigured, Unavailable
 
@@ -36,14 +35,14 @@ class _PoolEntry(Protocol):
     info: dict[Any, Any]
 
 
-def file_of(engine: AsyncEngine) -> Path | None:
+def file_of(engine: Engine) -> Path | None:
     """Return the file that an engine of ours opens, or None for a server."""
     if engine.url.get_backend_name() != "sqlite":
         return None
     return Path(unquote((engine.url.database or "").removeprefix("file:")))
 
 
-def watch_file(engine: AsyncEngine, path: Path) -> None:
+def watch_file(engine: Engine, path: Path) -> None:
     """Let no pooled connection be used that belongs to a file which is not there any more."""
     opened: list[_Identity] = []
 
@@ -61,8 +60,8 @@ def watch_file(engine: AsyncEngine, path: Path) -> None:
         if entry.info.get(_FILE) != _identity(path):
             raise InvalidatePoolError
 
-    event.listen(engine.sync_engine, "do_connect", before_connect)
-    event.listen(engine.sync_engine, "checkout", at_checkout)
+    event.listen(engine, "do_connect", before_connect)
+    event.listen(engine, "checkout", at_checkout)
 
 
 def _require_writable(path: Path) -> None:

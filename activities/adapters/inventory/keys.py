@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, insert_once, upsert, write_event
+from activities.adapters.inventory.session import Queries, insert_once, reads, upsert, write_event, writes
 from activities.adapters.inventory.tables import KeyRow, ProofRow
 from domain import ids
 from domain.errors import InvariantBroken
@@ -19,31 +20,31 @@ _PROOF_KEY = ("order_id", "owner", "record_type", "value")
 class KeyQueries(Queries):
     """The key part of the inventory."""
 
-    async def put_key(self, key: KeyRecord, sealed_key: bytes, now: datetime) -> KeyRecord:
+    @writes
+    def put_key(self, session: Session, key: KeyRecord, sealed_key: bytes, now: datetime) -> KeyRecord:
         """Add the key of an order version; returns the one that is there when repeated."""
         values = key.model_dump() | {"sealed": sealed_key, "created_at": now}
-        async with self._db.writing() as session:
-            if await insert_once(session, KeyRow, values, key=("key_id",)):
-                await write_event(session, _made(key, now))
-            row = await session.get_one(KeyRow, key.key_id)
-            return record(KeyRecord, row)
+        if insert_once(session, KeyRow, values, key=("key_id",)):
+            write_event(session, _made(key, now))
+        row = session.get_one(KeyRow, key.key_id)
+        return record(KeyRecord, row)
 
-    async def key(self, key_id: str) -> KeyRecord | None:
+    @reads
+    def key(self, session: Session, key_id: str) -> KeyRecord | None:
         """Return the key's record, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(KeyRow, key_id)
+        row = session.get(KeyRow, key_id)
         return None if row is None else record(KeyRecord, row)
 
-    async def keys_of_order(self, order_id: str) -> tuple[KeyRecord, ...]:
+    @reads
+    def keys_of_order(self, session: Session, order_id: str) -> tuple[KeyRecord, ...]:
         """Return the records of all keys that were made for an order, oldest first."""
         query = select(KeyRow).where(KeyRow.order_id == order_id).order_by(KeyRow.created_at, KeyRow.key_id)
-        async with self._db.reading() as session:
-            return tuple(record(KeyRecord, row) for row in await session.scalars(query))
+        return tuple(record(KeyRecord, row) for row in session.scalars(query))
 
-    async def sealed_key(self, key_id: str) -> bytes:
+    @reads
+    def sealed_key(self, session: Session, key_id: str) -> bytes:
         """Return the sealed private key. Raises ``InvariantBroken('key-missing')``."""
-        async with self._db.reading() as session:
-            row = await session.get(KeyRow, key_id)
+        row = session.get(KeyRow, key_id)
         if row is None:
             raise InvariantBroken("key-missing", "The inventory has no key of that id.")
         return row.sealed
@@ -52,20 +53,22 @@ class KeyQueries(Queries):
 class ProofQueries(Queries):
     """The proof part of the inventory. Records are never deleted: what was published must be withdrawn some day."""
 
-    async def save_proof(self, order_id: str, records: Sequence[ProofRecord]) -> None:
+    @writes
+    def save_proof(self, session: Session, order_id: str, records: Sequence[ProofRecord]) -> None:
         """Remember what must be published; upsert by order, owner, type and value."""
         rows = [_proof_values(order_id, wanted) for wanted in records]
-        async with self._db.writing() as session:
-            await upsert(session, ProofRow, rows, key=_PROOF_KEY, update=("name",))
+        upsert(session, ProofRow, rows, key=_PROOF_KEY, update=("name",))
 
-    async def proof(self, order_id: str) -> tuple[StoredProof, ...]:
+    @reads
+    def proof(self, session: Session, order_id: str) -> tuple[StoredProof, ...]:
         """Return the proof records of an order, by owner."""
         query = select(ProofRow).where(ProofRow.order_id == order_id).order_by(ProofRow.owner, ProofRow.value)
-        async with self._db.reading() as session:
-            return tuple(record(StoredProof, row) for row in await session.scalars(query))
+        return tuple(record(StoredProof, row) for row in session.scalars(query))
 
-    async def mark_proof(
+    @writes
+    def mark_proof(
         self,
+        session: Session,
         order_id: str,
         record: ProofRecord,
         *,
@@ -79,17 +82,16 @@ class ProofQueries(Queries):
         ``withdrawn_before``: somebody withdrew it while it was published.
         """
         values = _proof_values(order_id, record)
-        async with self._db.writing() as session:
-            await insert_once(session, ProofRow, values, key=_PROOF_KEY)
-            identity = (order_id, record.owner, record.record_type, record.value)
-            row = await session.get_one(ProofRow, identity, with_for_update=True)
-            if published and row.withdrawn_at not in (None, withdrawn_before):
-                return False
-            if published and (row.published_at is None or row.withdrawn_at is not None):
-                row.published_at, row.withdrawn_at = now, None
-            elif not published and row.withdrawn_at is None:
-                row.withdrawn_at = now
-            return True
+        insert_once(session, ProofRow, values, key=_PROOF_KEY)
+        identity = (order_id, record.owner, record.record_type, record.value)
+        row = session.get_one(ProofRow, identity, with_for_update=True)
+        if published and row.withdrawn_at not in (None, withdrawn_before):
+            return False
+        if published and (row.published_at is None or row.withdrawn_at is not None):
+            row.published_at, row.withdrawn_at = now, None
+        elif not published and row.withdrawn_at is None:
+            row.withdrawn_at = now
+        return True
 
 
 def _proof_values(order_id: str, wanted: ProofRecord) -> dict[str, object]:

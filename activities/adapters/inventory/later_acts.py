@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.acts import ActQueries, own
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import act_record
-from activities.adapters.inventory.session import hits, locked_order, write_event
+from activities.adapters.inventory.session import hits, locked_order, write_event, writes
 from activities.adapters.inventory.tables import OPEN_ACTS, ActRow, OrderRow
 from domain.errors import InvariantBroken, Refused
 from domain.inventory import ActKind, ActRecord, ActState, AuditEvent
@@ -35,23 +36,32 @@ class LaterActQueries(ActQueries):
             # As in reserve: another writer may have been faster, and the second look sees what it wrote.
             return await self._open_act(act, event, now)
 
-    async def _open_act(self, act: ActRecord, event: AuditEvent, now: datetime) -> ActRecord:
-        async with self._db.writing() as session:
-            await locked_order(session, act.order_id)
-            existing = await session.get(ActRow, act.act_id)
-            if existing is not None:
-                return own(existing, act.owner)
-            open_one = select(ActRow).where(ActRow.order_id == act.order_id, ActRow.state.in_(_OPEN))
-            if (other := await session.scalar(open_one)) is not None:
-                raise _still_open(other)
-            row = _new_row(act, now)
-            session.add(row)
-            await session.flush()
-            await write_event(session, event)
-            return act_record(row)
+    @writes
+    def _open_act(self, session: Session, act: ActRecord, event: AuditEvent, now: datetime) -> ActRecord:
+        locked_order(session, act.order_id)
+        existing = session.get(ActRow, act.act_id)
+        if existing is not None:
+            return own(existing, act.owner)
+        open_one = select(ActRow).where(ActRow.order_id == act.order_id, ActRow.state.in_(_OPEN))
+        if (other := session.scalar(open_one)) is not None:
+            raise _still_open(other)
+        row = _new_row(act, now)
+        session.add(row)
+        session.flush()
+        write_event(session, event)
+        return act_record(row)
 
-    async def take_over(
-        self, order_id: str, *, seen: tuple[str, str], workflow_id: str, run_id: str, event: AuditEvent, now: datetime
+    @writes
+    def take_over(
+        self,
+        session: Session,
+        order_id: str,
+        *,
+        seen: tuple[str, str],
+        workflow_id: str,
+        run_id: str,
+        event: AuditEvent,
+        now: datetime,
     ) -> bool:
         """Make another run the owner of an order and its acts: compare-and-set on (workflow id, run id) seen before.
 
@@ -68,20 +78,19 @@ class LaterActQueries(ActQueries):
             .where(OrderRow.order_id == order_id, OrderRow.workflow_id == seen[0], OrderRow.run_id == seen[1])
             .values(workflow_id=workflow_id, run_id=run_id, updated_at=now, version=OrderRow.version + 1)
         )
-        async with self._db.writing() as session:
-            order = await locked_order(session, order_id)
-            if (order.workflow_id, order.run_id) == wanted:
-                return True
-            if await hits(session, change) != 1:
-                return False
-            acts = (
-                update(ActRow)
-                .where(ActRow.order_id == order_id, ActRow.owner == "/".join(seen))
-                .values(owner="/".join(wanted), fence=ActRow.fence + 1)
-            )
-            await hits(session, acts)
-            await write_event(session, event)
+        order = locked_order(session, order_id)
+        if (order.workflow_id, order.run_id) == wanted:
             return True
+        if hits(session, change) != 1:
+            return False
+        acts = (
+            update(ActRow)
+            .where(ActRow.order_id == order_id, ActRow.owner == "/".join(seen))
+            .values(owner="/".join(wanted), fence=ActRow.fence + 1)
+        )
+        hits(session, acts)
+        write_event(session, event)
+        return True
 
 
 def _new_row(act: ActRecord, now: datetime) -> ActRow:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import Select, Text, cast, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import order_record
@@ -13,7 +13,9 @@ from activities.adapters.inventory.session import (
     insert_once,
     locked_order,
     order_missing,
+    reads,
     write_event,
+    writes,
 )
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from domain import ids, purchase
@@ -29,17 +31,17 @@ _PLAIN_CHANGES = ("state", "waiting_for", "detail", "error_code", "until", "stat
 class OrderQueries(Queries):
     """The order part of the inventory."""
 
-    async def open_order(self, order: NewOrder, now: datetime) -> OrderRecord:
+    @writes
+    def open_order(self, session: Session, order: NewOrder, now: datetime) -> OrderRecord:
         """Add the order in state ``checking``, with its audit row; returns the existing row when repeated."""
-        async with self._db.writing() as session:
-            if await insert_once(session, OrderRow, _new_row(order, now), key=("order_id",)):
-                await write_event(session, _requested(order, now))
-            return order_record(await locked_order(session, order.order_id))
+        if insert_once(session, OrderRow, _new_row(order, now), key=("order_id",)):
+            write_event(session, _requested(order, now))
+        return order_record(locked_order(session, order.order_id))
 
-    async def order(self, order_id: str) -> OrderRecord | None:
+    @reads
+    def order(self, session: Session, order_id: str) -> OrderRecord | None:
         """Return the order, or None."""
-        async with self._db.reading() as session:
-            row = await session.get(OrderRow, order_id)
+        row = session.get(OrderRow, order_id)
         return None if row is None else order_record(row)
 
     async def orders(
@@ -69,35 +71,40 @@ class OrderQueries(Queries):
             Ambiguous: ``seller-order-taken``: another order of ours has this number at the seller.
         """
         try:
-            async with self._db.writing() as session:
-                row = await locked_order(session, order_id)
-                if _apply(row, change, now):
-                    row.updated_at = now
-                if row.open_fingerprint is not None and await _ends_settled(session, row):
-                    row.open_fingerprint = None
-                if event is not None:
-                    await write_event(session, event)
-                await session.flush()
-                return order_record(row)
+            return await self._change_order(order_id, change, event, now)
         except RuleBroken as refusal:
             raise await self._taken(order_id, change.seller_order_id or "", refusal) from None
 
-    async def write_look(self, order_id: str, look: Look) -> None:
+    @writes
+    def _change_order(
+        self, session: Session, order_id: str, change: OrderChange, event: AuditEvent | None, now: datetime
+    ) -> OrderRecord:
+        row = locked_order(session, order_id)
+        if _apply(row, change, now):
+            row.updated_at = now
+        if row.open_fingerprint is not None and _ends_settled(session, row):
+            row.open_fingerprint = None
+        if event is not None:
+            write_event(session, event)
+        session.flush()
+        return order_record(row)
+
+    @writes
+    def write_look(self, session: Session, order_id: str, look: Look) -> None:
         """Remember the last look of the poll. Raises ``InvariantBroken('order-missing')``."""
         change = (
             update(OrderRow)
             .where(OrderRow.order_id == order_id)
             .values(looked_at=look.looked_at, next_look_at=look.next_at, look=look.outcome)
         )
-        async with self._db.writing() as session:
-            if await hits(session, change) != 1:
-                raise order_missing(order_id)
+        if hits(session, change) != 1:
+            raise order_missing(order_id)
 
-    async def open_orders_like(self, fingerprint: str) -> tuple[str, ...]:
+    @reads
+    def open_orders_like(self, session: Session, fingerprint: str) -> tuple[str, ...]:
         """Return the ids of orders that hold this open fingerprint: one at most, the key is unique."""
         query = select(OrderRow.order_id).where(OrderRow.open_fingerprint == fingerprint)
-        async with self._db.reading() as session:
-            return tuple(await session.scalars(query))
+        return tuple(session.scalars(query))
 
     async def issued_orders_like(self, fingerprint: str) -> tuple[OrderRecord, ...]:
         """Return orders of an equal request whose certificate is recorded, newest first; ended ones left out."""
@@ -106,33 +113,33 @@ class OrderQueries(Queries):
         )
         return await self._listed(query, limit=50)
 
-    async def order_with_request_id(self, account: str, request_id: str) -> OrderRecord | None:
+    @reads
+    def order_with_request_id(self, session: Session, account: str, request_id: str) -> OrderRecord | None:
         """Return the order that holds this request id as its reservation, whatever its state."""
         query = select(OrderRow).where(OrderRow.account == account, OrderRow.reserved_request_id == request_id)
-        async with self._db.reading() as session:
-            row = await session.scalar(query)
+        row = session.scalar(query)
         return None if row is None else order_record(row)
 
-    async def order_at_seller(self, account: str, seller_order_id: str) -> OrderRecord | None:
+    @reads
+    def order_at_seller(self, session: Session, account: str, seller_order_id: str) -> OrderRecord | None:
         """Return our order that has this number at the seller, or None; the pair is unique."""
         query = select(OrderRow).where(OrderRow.account == account, OrderRow.seller_order_id == seller_order_id)
-        async with self._db.reading() as session:
-            row = await session.scalar(query)
+        row = session.scalar(query)
         return None if row is None else order_record(row)
 
-    async def _listed(self, query: Select[OrderRow], limit: int) -> tuple[OrderRecord, ...]:
+    @reads
+    def _listed(self, session: Session, query: Select[OrderRow], limit: int) -> tuple[OrderRecord, ...]:
         newest_first = query.order_by(OrderRow.created_at.desc(), OrderRow.order_id).limit(limit)
-        async with self._db.reading() as session:
-            return tuple(order_record(row) for row in await session.scalars(newest_first))
+        return tuple(order_record(row) for row in session.scalars(newest_first))
 
-    async def _taken(self, order_id: str, seller_order_id: str, refusal: RuleBroken) -> EvercertError:
+    @reads
+    def _taken(self, session: Session, order_id: str, seller_order_id: str, refusal: RuleBroken) -> EvercertError:
         """Return the error that says who holds the seller's number; the refusal itself when nobody does."""
-        async with self._db.reading() as session:
-            ours = select(OrderRow.account).where(OrderRow.order_id == order_id).scalar_subquery()
-            query = select(OrderRow.order_id).where(
-                OrderRow.account == ours, OrderRow.seller_order_id == seller_order_id, OrderRow.order_id != order_id
-            )
-            holder = await session.scalar(query)
+        ours = select(OrderRow.account).where(OrderRow.order_id == order_id).scalar_subquery()
+        query = select(OrderRow.order_id).where(
+            OrderRow.account == ours, OrderRow.seller_order_id == seller_order_id, OrderRow.order_id != order_id
+        )
+        holder = session.scalar(query)
         return refusal if holder is None else _number_taken(holder)
 
 
@@ -196,14 +203,14 @@ def _apply(row: OrderRow, change: OrderChange, now: datetime) -> bool:
     return bool(different)
 
 
-async def _ends_settled(session: AsyncSession, row: OrderRow) -> bool:
+def _ends_settled(session: Session, row: OrderRow) -> bool:
     """Tell whether an order is over and it is known whether it was sold."""
     if row.state not in {state.value for state, facts in STATES.items() if facts.is_end}:
         return False
     lost = select(ActRow.act_id).where(
         ActRow.order_id == row.order_id, ActRow.kind == ActKind.PURCHASE.value, ActRow.state.in_(_MAYBE_SOLD)
     )
-    return await session.scalar(lost) is None
+    return session.scalar(lost) is None
 
 
 def _number_taken(holder: str) -> Ambiguous:

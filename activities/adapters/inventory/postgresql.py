@@ -1,7 +1,6 @@
 """Connections to PostgreSQL: what we ask of each session, and of the network below it."""
 
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, Engine, create_engine
 
 from domain.errors import Misconfigured
 
@@ -24,14 +23,14 @@ _NETWORK: dict[str, str | int] = {
 }
 
 
-def postgresql_engine(url: URL) -> AsyncEngine:
+def postgresql_engine(url: URL) -> Engine:
     """Return an engine; nothing is opened yet. A connection that broke while unused is noticed before it is used.
 
     Raises:
         Misconfigured: ``db-driver-missing``.
     """
     try:
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=_arguments(url))
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=_arguments(url))
     except ModuleNotFoundError:
         raise Misconfigured(
             "db-driver-missing",

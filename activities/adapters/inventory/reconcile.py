@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.database_file import file_of, file_sequence
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, write_event, write_event_past
+from activities.adapters.inventory.session import Queries, reads, write_event, write_event_past, writes
 from activities.adapters.inventory.tables import AccountRow, ActRow, AuditRow, InstallationRow
 from domain import ids
 from domain.errors import InvalidRequest
@@ -25,21 +25,24 @@ class ReconcileQueries(Queries):
 
     async def standing(self, mark: Watermark | None = None) -> Standing:
         """Tell where the inventory stands, also against a mark that is kept outside of it. Reads only."""
+        told = await self._standing(mark)
         path = file_of(self._db.engine)
-        async with self._db.reading() as session:
-            row = await session.get_one(InstallationRow, 1)
-            newest = (await session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1))).first()
-            there = await session.get(AuditRow, mark.sequence) if mark is not None else None
-            sent_until = await session.scalar(select(func.max(ActRow.send_deadline)))
+        if path is None:
+            return told.model_copy(update={"is_shared": True, "database_mark": await self._database_mark()})
+        in_file = await file_sequence(path, mark.file_sequence if mark else 0)
+        return told.model_copy(update={"file_sequence": in_file})
+
+    @reads
+    def _standing(self, session: Session, mark: Watermark | None) -> Standing:
+        row = session.get_one(InstallationRow, 1)
+        newest = session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1)).first()
+        there = session.get(AuditRow, mark.sequence) if mark is not None else None
         return Standing(
             installation_id=row.installation_id,
             newest=newest.sequence if newest is not None else 0,
             newest_event_id=newest.event_id if newest is not None else "",
             event_id_there=there.event_id if there is not None else "",
-            file_sequence=None if path is None else await file_sequence(path, mark.file_sequence if mark else 0),
-            database_mark=await self._database_mark() if path is None else "",
-            sent_until=sent_until,
-            is_shared=path is None,
+            sent_until=session.scalar(select(func.max(ActRow.send_deadline))),
         )
 
     async def _database_mark(self) -> str:
@@ -47,19 +50,29 @@ class ReconcileQueries(Queries):
         told = [await self._ask(question) for question in (_SYSTEM, _TIMELINE)]
         return "/".join(told) if any(told) else ""
 
-    async def _ask(self, question: str) -> str:
+    @reads
+    def _ask(self, session: Session, question: str) -> str:
         try:
-            async with self._db.engine.connect() as connection:
-                return str(await connection.scalar(text(question)))
+            return str(session.scalar(text(question)))
         except DBAPIError:
+            session.rollback()
             return ""
 
-    async def require_reconcile(
-        self, reason: str, *, since: datetime, event: AuditEvent, sent_until: datetime | None = None, past: int = 0
+    @writes
+    def require_reconcile(
+        self,
+        session: Session,
+        reason: str,
+        *,
+        since: datetime,
+        event: AuditEvent,
+        sent_until: datetime | None = None,
+        past: int = 0,
     ) -> bool:
         """Let no act leave before each account was compared; told again with another reason, both count.
 
         Args:
+            session: of the transaction; callers leave it out.
             reason: one sentence for people.
             since: the list must be read from then on.
             event: the audit row; the same one twice changes nothing.
@@ -69,18 +82,18 @@ class ReconcileQueries(Queries):
         Returns:
             False when this event was told before.
         """
-        async with self._db.writing() as session:
-            row = await session.get_one(InstallationRow, 1, with_for_update=True)
-            if await session.scalar(select(AuditRow.sequence).where(AuditRow.event_id == event.event_id)) is not None:
-                return False
-            await write_event_past(session, event, past)
-            row.reconcile_reason = joined(row.reconcile_reason, reason)
-            row.reconcile_since = max(since, row.reconcile_since or since)
-            if sent_until is not None:
-                row.sent_until = max(sent_until, row.sent_until or sent_until)
-            return True
+        row = session.get_one(InstallationRow, 1, with_for_update=True)
+        if session.scalar(select(AuditRow.sequence).where(AuditRow.event_id == event.event_id)) is not None:
+            return False
+        write_event_past(session, event, past)
+        row.reconcile_reason = joined(row.reconcile_reason, reason)
+        row.reconcile_since = max(since, row.reconcile_since or since)
+        if sent_until is not None:
+            row.sent_until = max(sent_until, row.sent_until or sent_until)
+        return True
 
-    async def account_compared(self, account: str, *, at: datetime, event: AuditEvent) -> bool:
+    @writes
+    def account_compared(self, session: Session, account: str, *, at: datetime, event: AuditEvent) -> bool:
         """Remember that the account's whole list was compared; the reading began at ``at``.
 
         Returns:
@@ -90,49 +103,48 @@ class ReconcileQueries(Queries):
         Raises:
             InvalidRequest: ``account-not-found``.
         """
-        async with self._db.writing() as session:
-            row = await session.get_one(InstallationRow, 1, with_for_update=True)
-            before = await _wait(session, row, account)
-            later = (AccountRow.compared_at.is_(None)) | (AccountRow.compared_at < at)
-            # A statement, not the row: the account's version is for those who edit it.
-            await session.execute(update(AccountRow).where(AccountRow.name == account, later).values(compared_at=at))
-            if before is None or await _wait(session, row, account) is not None:
-                return False
-            await write_event(session, event)
-            if is_over(_installation(row), await _accounts(session)):
-                await write_event(session, _finished(row, event))
-                row.reconcile_since, row.reconcile_reason = None, ""
-            return True
+        row = session.get_one(InstallationRow, 1, with_for_update=True)
+        before = _wait(session, row, account)
+        later = (AccountRow.compared_at.is_(None)) | (AccountRow.compared_at < at)
+        # A statement, not the row: the account's version is for those who edit it.
+        session.execute(update(AccountRow).where(AccountRow.name == account, later).values(compared_at=at))
+        if before is None or _wait(session, row, account) is not None:
+            return False
+        write_event(session, event)
+        if is_over(_installation(row), _accounts(session)):
+            write_event(session, _finished(row, event))
+            row.reconcile_since, row.reconcile_reason = None, ""
+        return True
 
-    async def reconcile_wait(self, account: str) -> Wait | None:
+    @reads
+    def reconcile_wait(self, session: Session, account: str) -> Wait | None:
         """Return what the account waits for, or None. Raises ``InvalidRequest('account-not-found')``."""
-        async with self._db.reading() as session:
-            return await _wait(session, await session.get_one(InstallationRow, 1), account)
+        return _wait(session, session.get_one(InstallationRow, 1), account)
 
     async def reconcile_pending(self, account: str) -> str:
         """Return why nothing may leave for the account, or ``""``."""
         wait = await self.reconcile_wait(account)
         return "" if wait is None else wait.reason
 
-    async def is_look_fresh(self, account: str, looked_at: datetime) -> bool:
+    @reads
+    def is_look_fresh(self, session: Session, account: str, looked_at: datetime) -> bool:
         """Tell whether a look from then shows whatever was sent unknown to this inventory."""
-        async with self._db.reading() as session:
-            installation = _installation(await session.get_one(InstallationRow, 1))
-            return is_fresh(looked_at, installation, await _account(session, account))
+        installation = _installation(session.get_one(InstallationRow, 1))
+        return is_fresh(looked_at, installation, _account(session, account))
 
-    async def mark_database(self, mark: str) -> None:
+    @writes
+    def mark_database(self, session: Session, mark: str) -> None:
         """Remember which database the inventory is in. Repeating changes nothing."""
-        async with self._db.writing() as session:
-            row = await session.get_one(InstallationRow, 1, with_for_update=True)
-            row.database_mark = merged_mark(row.database_mark, mark)
+        row = session.get_one(InstallationRow, 1, with_for_update=True)
+        row.database_mark = merged_mark(row.database_mark, mark)
 
-    async def rebind_cluster(self, cluster_id: str, event: AuditEvent) -> None:
+    @writes
+    def rebind_cluster(self, session: Session, cluster_id: str, event: AuditEvent) -> None:
         """Bind the inventory to another Temporal cluster. Repeating changes nothing."""
-        async with self._db.writing() as session:
-            row = await session.get_one(InstallationRow, 1, with_for_update=True)
-            if row.cluster_id != cluster_id:
-                row.cluster_id = cluster_id
-                await write_event(session, event)
+        row = session.get_one(InstallationRow, 1, with_for_update=True)
+        if row.cluster_id != cluster_id:
+            row.cluster_id = cluster_id
+            write_event(session, event)
 
 
 def _installation(row: InstallationRow) -> Installation:
@@ -144,20 +156,20 @@ def _installation(row: InstallationRow) -> Installation:
     )
 
 
-async def _accounts(session: AsyncSession) -> tuple[AccountRecord, ...]:
-    rows = await session.scalars(select(AccountRow).execution_options(populate_existing=True))
+def _accounts(session: Session) -> tuple[AccountRecord, ...]:
+    rows = session.scalars(select(AccountRow).execution_options(populate_existing=True))
     return tuple(record(AccountRecord, row) for row in rows)
 
 
-async def _account(session: AsyncSession, name: str) -> AccountRecord:
-    row = await session.get(AccountRow, name, populate_existing=True)
+def _account(session: Session, name: str) -> AccountRecord:
+    row = session.get(AccountRow, name, populate_existing=True)
     if row is None:
         raise InvalidRequest("account-not-found", "There is no seller account of that name.")
     return record(AccountRecord, row)
 
 
-async def _wait(session: AsyncSession, row: InstallationRow, account: str) -> Wait | None:
-    return wait_of(_installation(row), await _account(session, account))
+def _wait(session: Session, row: InstallationRow, account: str) -> Wait | None:
+    return wait_of(_installation(row), _account(session, account))
 
 
 def _finished(row: InstallationRow, last: AuditEvent) -> AuditEvent:

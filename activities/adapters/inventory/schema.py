@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL, Connection, Engine, text
 
-from activities.adapters.inventory.engine import make_engine, read_url, sqlite_file, writing_engine
+from activities.adapters.inventory.engine import in_thread, make_engine, read_url, sqlite_file, writing_engine
 from activities.adapters.inventory.failures import own_words, upgrade_needed
 from domain.errors import Misconfigured
 
@@ -72,17 +72,21 @@ async def schema_state(url: str) -> SchemaState:
     if path is not None and not path.exists():
         return _state(None)
     engine = make_engine(parsed)
+    with ThreadPoolExecutor(1) as thread:
+        return await in_thread(thread, lambda: _look(engine))
+
+
+def _look(engine: Engine) -> SchemaState:
     try:
-        return await engine_state(engine)
+        with own_words(), engine.connect() as connection:
+            return state_of(connection)
     finally:
-        await engine.dispose()
+        engine.dispose()
 
 
-async def engine_state(engine: AsyncEngine) -> SchemaState:
-    """Look which revision the database of an engine has."""
-    with own_words():
-        async with engine.connect() as connection:
-            return _state(await connection.run_sync(_revision))
+def state_of(connection: Connection) -> SchemaState:
+    """Look which revision the database of a connection has."""
+    return _state(MigrationContext.configure(connection).get_current_revision())
 
 
 async def upgrade(url: str, progress: Progress) -> None:
@@ -90,7 +94,7 @@ async def upgrade(url: str, progress: Progress) -> None:
 
     Args:
         url: SQLAlchemy address.
-        progress: told what is being done, one sentence each.
+        progress: told what is being done, one sentence each; called in another thread, one call at a time.
 
     Raises:
         Misconfigured: ``db-upgrade-needed`` when a newer release has made the schema; nothing is changed then.
@@ -100,34 +104,44 @@ async def upgrade(url: str, progress: Progress) -> None:
     with own_words():
         async with _upgrade_lock(parsed, progress):
             engine = make_engine(parsed)
-            try:
-                async with writing_engine(engine).begin() as connection:
-                    await _upgrade(connection, progress)
-            finally:
-                await engine.dispose()
+            with ThreadPoolExecutor(1) as thread:
+                try:
+                    await _upgrade_in(thread, engine, progress)
+                finally:
+                    await in_thread(thread, engine.dispose)
 
 
-async def _upgrade(connection: AsyncConnection, progress: Progress) -> None:
-    if connection.dialect.name == "postgresql":
-        await _advisory_lock(connection, progress)
-    state = _state(await connection.run_sync(_revision))
+async def _upgrade_in(thread: Executor, engine: Engine, progress: Progress) -> None:
+    connection = await in_thread(thread, writing_engine(engine).connect)
+    try:
+        if connection.dialect.name == "postgresql":
+            await _advisory_lock(thread, connection, progress)
+        await in_thread(thread, lambda: _upgrade(connection, progress))
+    finally:
+        await in_thread(thread, connection.close)
+
+
+def _upgrade(connection: Connection, progress: Progress) -> None:
+    state = state_of(connection)
     if not state.is_known:
         raise _too_new()
     if state.ok:
         progress(f"the inventory schema is up to date ({state.head})")
         return
     progress(f"the inventory schema goes from {state.current or 'nothing'} to {state.head}")
-    await connection.run_sync(run_migrations)
+    run_migrations(connection)
+    connection.commit()
     progress("the inventory schema is up to date")
 
 
-async def _advisory_lock(connection: AsyncConnection, progress: Progress) -> None:
+async def _advisory_lock(thread: Executor, connection: Connection, progress: Progress) -> None:
     """Take the lock; it ends with the transaction, so that a killed upgrade leaves none behind.
 
     Asked for again and again: waiting for it would end after the time that sessions of ours wait for a lock.
     """
+    lock = text("SELECT pg_try_advisory_xact_lock(:key)")
     is_told = False
-    while not await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}):
+    while not await in_thread(thread, lambda: connection.scalar(lock, {"key": _ADVISORY_LOCK})):
         if not is_told:
             progress(_WAITING)
         is_told = True
@@ -157,10 +171,6 @@ def _config() -> Config:
     config.set_main_option("script_location", location.replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _state(current: str | None) -> SchemaState:

@@ -1,18 +1,25 @@
 """What all queries share: the open database, and statements that may be repeated."""
 
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import CursorResult, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Update
 
 from activities.adapters.inventory.engine import Database
 from activities.adapters.inventory.tables import AuditRow, Base, OrderRow
 from domain.errors import InvariantBroken
 from domain.inventory import AuditEvent
+
+QueriesT = TypeVar("QueriesT", bound="Queries")
+P = ParamSpec("P")
+T = TypeVar("T")
+_Query = Callable[Concatenate[QueriesT, Session, P], T]
+_Awaited = Callable[Concatenate[QueriesT, P], Coroutine[Any, Any, T]]
 
 
 class Queries:
@@ -26,9 +33,27 @@ class Queries:
         self._db = database
 
 
-async def insert_once(
-    session: AsyncSession, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str] = ()
-) -> bool:
+def reads(query: _Query[QueriesT, P, T]) -> _Awaited[QueriesT, P, T]:
+    """Make a method that reads by the session it is given one that is awaited without: one transaction, in a thread."""
+
+    @functools.wraps(query)
+    async def awaited(self: QueriesT, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._db.read(lambda session: query(self, session, *args, **kwargs))
+
+    return awaited
+
+
+def writes(query: _Query[QueriesT, P, T]) -> _Awaited[QueriesT, P, T]:
+    """As ``reads``, for one that writes: all of it is kept when it returns, nothing when it raises."""
+
+    @functools.wraps(query)
+    async def awaited(self: QueriesT, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._db.write(lambda session: query(self, session, *args, **kwargs))
+
+    return awaited
+
+
+def insert_once(session: Session, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str] = ()) -> bool:
     """Add a row unless one with this key is there; tell whether it was added.
 
     Without a key any of the row's unique keys counts. So a row is added whose keys all mean the same: on PostgreSQL two
@@ -37,11 +62,11 @@ async def insert_once(
     target = cast("Table", table.__table__)
     statement = _insert(session, table).values(dict(values)).on_conflict_do_nothing(index_elements=list(key) or None)
     # The row itself is asked for: how many rows an insert added, PostgreSQL's dialect does not tell the session.
-    return (await session.execute(statement.returning(*target.primary_key.columns))).first() is not None
+    return (session.execute(statement.returning(*target.primary_key.columns))).first() is not None
 
 
-async def upsert(
-    session: AsyncSession,
+def upsert(
+    session: Session,
     table: type[Base],
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -55,48 +80,48 @@ async def upsert(
     statement = adding.on_conflict_do_update(
         index_elements=list(key), set_={column: adding.excluded[column] for column in update}
     )
-    await session.execute(statement, [dict(row) for row in rows])
+    session.execute(statement, [dict(row) for row in rows])
 
 
-async def hits(session: AsyncSession, statement: Update) -> int:
+def hits(session: Session, statement: Update) -> int:
     """Run an update and return how many rows it changed."""
-    return cast("CursorResult[Any]", await session.execute(statement)).rowcount
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
-async def write_event(session: AsyncSession, event: AuditEvent) -> None:
+def write_event(session: Session, event: AuditEvent) -> None:
     """Write an audit row in the transaction of what it tells; the same id twice is one row."""
-    await insert_once(session, AuditRow, event.model_dump(), key=("event_id",))
+    insert_once(session, AuditRow, event.model_dump(), key=("event_id",))
 
 
-async def write_event_past(session: AsyncSession, event: AuditEvent, past: int) -> None:
+def write_event_past(session: Session, event: AuditEvent, past: int) -> None:
     """Write an audit row with a number above ``past``, so that numbers of rows that were lost never come again."""
-    newest = await session.scalar(select(func.max(AuditRow.sequence))) or 0
+    newest = session.scalar(select(func.max(AuditRow.sequence))) or 0
     values = event.model_dump()
     if past > newest and session.get_bind().dialect.name == "postgresql":
         jump = "SELECT setval(pg_get_serial_sequence('audit_event', 'sequence'), :past)"
-        await session.execute(text(jump), {"past": past})
+        session.execute(text(jump), {"past": past})
     elif past > newest:
         values["sequence"] = past + 1  # SQLite goes on counting from the highest number that it was given
-    await insert_once(session, AuditRow, values, key=("event_id",))
+    insert_once(session, AuditRow, values, key=("event_id",))
 
 
-async def stand_in_line(session: AsyncSession, name: str) -> None:
+def stand_in_line(session: Session, name: str) -> None:
     """Wait until no other transaction stands in line under this name, and stand there until this one ends.
 
     For what is looked for and then written where no row is there yet to be locked. SQLite has one writer at a time anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        await session.execute(select(func.pg_advisory_xact_lock(key)))
+        session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-async def locked_order(session: AsyncSession, order_id: str) -> OrderRow:
+def locked_order(session: Session, order_id: str) -> OrderRow:
     """Return an order that nobody else changes until this transaction ends.
 
     Raises:
         InvariantBroken: ``order-missing``.
     """
-    row = await session.get(OrderRow, order_id, with_for_update=True)
+    row = session.get(OrderRow, order_id, with_for_update=True)
     if row is None:
         raise order_missing(order_id)
     return row
@@ -107,7 +132,7 @@ def order_missing(order_id: str) -> InvariantBroken:
     return InvariantBroken("order-missing", f"The inventory has no order {order_id}.")
 
 
-def _insert(session: AsyncSession, table: type[Base]) -> "sqlite.Insert":
+def _insert(session: Session, table: type[Base]) -> "sqlite.Insert":
     """Return the insert of the dialect at hand; both know ``ON CONFLICT`` under the same names."""
     target = cast("Table", table.__table__)
     if session.get_bind().dialect.name == "postgresql":
