@@ -111,8 +111,8 @@ _FURTHER = (
         (
             Change(
                 "activities/adapters/inventory/acts.py",
-                "ActRow.state == seen.value, ActRow.fence == fence)",
-                "ActRow.state == seen.value)",
+                "ActRow.state == state.value, ActRow.fence == fence)",
+                "ActRow.state == state.value)",
             ),
         ),
         (f"{_GUARDS}[fence-frozen_attempt_wakes_beside_a_sale_that_does_not_show_yet-sqlite]",),
@@ -123,7 +123,7 @@ _FURTHER = (
         (
             Change(
                 "activities/adapters/inventory/acts.py",
-                ".where(ActRow.act_id == act_id, ActRow.state == seen.value, ActRow.fence == fence)",
+                ".where(ActRow.act_id == act_id, ActRow.state == state.value, ActRow.fence == fence)",
                 ".where(ActRow.act_id == act_id)",
             ),
         ),
@@ -135,8 +135,8 @@ _FURTHER = (
         (
             Change(
                 "activities/adapters/inventory/acts.py",
-                "            order.open_fingerprint = fingerprint\n",
-                "            order.open_fingerprint = None\n",
+                "        order.open_fingerprint = fingerprint\n",
+                "        order.open_fingerprint = None\n",
             ),
         ),
         (f"{_GUARDS}[open_fingerprint-equal_orders_of_two_runs-sqlite]",),
