@@ -1,13 +1,12 @@
 """The one plugin that keeps worker, client, replay and tests identical: converter, sandbox, error translation."""
 
-import dataclasses
-
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.failures import FailureInterceptor
 from starter.converter import data_converter
+from starter.workflow_sandbox import WorkflowSandbox
 from workflows.issue import IssueCertificate
 from workflows.sync_orders import SyncOrders
 
@@ -19,11 +18,12 @@ _PASSED = ("domain", "activities", "structlog", "workflows.messages", "workflows
 
 def _runner(existing: WorkflowRunner | None) -> WorkflowRunner:
     """Pass the modules that hold messages through the sandbox: a class loaded twice is two classes."""
-    if not isinstance(existing, SandboxedWorkflowRunner):
-        return existing or SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED)
-        )
-    return dataclasses.replace(existing, restrictions=existing.restrictions.with_passthrough_modules(*_PASSED))
+    if existing is not None and not isinstance(existing, SandboxedWorkflowRunner):
+        return existing
+    given = existing or SandboxedWorkflowRunner()
+    return WorkflowSandbox(
+        restrictions=given.restrictions.with_passthrough_modules(*_PASSED), runner_class=given.runner_class
+    )
 
 
 def evercert_plugin() -> SimplePlugin:
