@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from temporalio import activity
 
 from activities.interface import IssuanceActivities
@@ -11,11 +12,14 @@ from activities.order_view import OrderView
 from activities.ports import X509, Clock, Inventory, Seller, Sellers
 from activities.recalling import Recalling
 from activities.seller_calls import SellerCalls
+from activities.seller_lists import LIST_TOO_LONG
 from domain import cadence, sync
 from domain.errors import InvariantBroken, NotYet, Unavailable
 from domain.inventory import OrderChange, OrderRecord
 from domain.order import OrderState
 from domain.seller import Message, SellerOrder
+
+_log = structlog.get_logger(__name__)
 
 
 def view_of(found: SellerOrder) -> SellerView:
@@ -154,17 +158,26 @@ class Issuance(IssuanceActivities):
         )
 
     async def _other_sales(self, wanted: SellerRef, seller: Seller) -> tuple[str, ...]:
-        """Return further orders that the seller lists under our reference, an alert for each: what chance left shows here."""
+        """Return further orders that the seller lists under our reference, an alert for each: what chance left shows here.
+
+        A list that is too long to be read shows none; the certificate was paid for and is collected all the same.
+        """
         act = await self._inventory.act(wanted.run.order_id)
         if act is None:
             return ()
-        listed = await self._calls.listed_since(seller, act)
-        order = await self._inventory.order(wanted.run.order_id)
+        try:
+            listed = await self._calls.listed_since(seller, act, wanted.run.account)
+        except Unavailable as error:
+            if error.code != LIST_TOO_LONG:
+                raise
+            _log.warning("list.not-read", account=wanted.run.account, order=wanted.run.order_id, code=error.code)
+            return ()
         further = {
             row.seller_order_id: row
             for row in listed
             if sync.reference(row) == wanted.run.order_id and row.seller_order_id != wanted.seller_order_id
         }
+        order = await self._inventory.order(wanted.run.order_id) if further else None
         if order is not None:
             now = await self._clock.now()
             for row in further.values():

@@ -11,9 +11,10 @@ from activities.messages import PurchaseInput, PurchaseResult, RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers, SendGate, Watermarks
 from activities.seller_calls import SellerCalls
+from activities.seller_lists import LIST_TOO_LONG
 from activities.sending import Sending
 from domain import ids, purchase
-from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
+from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused, Unavailable
 from domain.inventory import ActRecord, ActState
 from domain.order import OrderState
 from domain.purchase import Decision, Sight, Step
@@ -69,7 +70,7 @@ class Purchase(PurchaseActivities):
                         result = await self._settle(given.run, act, decision)
                         if result.code != "purchase-in-doubt":
                             return result
-                        return await self._with_candidates(result, seller, act, placement)
+                        return await self._with_candidates(given.run, result, seller, act, placement)
 
     async def _settle(self, run: RunRef, act: ActRecord, decision: Decision) -> PurchaseResult:
         """Turn the decisions that end this attempt into a result, or into a later look."""
@@ -83,10 +84,15 @@ class Purchase(PurchaseActivities):
         return await self._result(act, decision.why)
 
     async def _with_candidates(
-        self, result: PurchaseResult, seller: Seller, act: ActRecord, placement: Placement
+        self, run: RunRef, result: PurchaseResult, seller: Seller, act: ActRecord, placement: Placement
     ) -> PurchaseResult:
         """Name the orders that may be ours but do not say so: a person looks at them, nothing adopts them."""
-        listed = await self._calls.listed_since(seller, act)
+        try:
+            listed = await self._calls.listed_since(seller, act, run.account)
+        except Unavailable as error:
+            if error.code != LIST_TOO_LONG:
+                raise
+            return result.model_copy(update={"message": f"{result.message}. Not looked for by name: {error.message}"})
         found = purchase.candidates(listed, placement)
         if not found:
             return result

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from activities.messages import RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
+from activities.seller_lists import LIST_TOO_LONG, SellerLists, read_whole
 from domain import ids, purchase
 from domain.errors import EvercertError, InvalidRequest, Misconfigured, NotYet, Refused, Unavailable
 from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent
 from domain.seller import Placement, SellerOrder
 
 _LIST_BEFORE = timedelta(days=1)
-_MOST_PAGES = 50
 _LONGEST_HOLD = timedelta(hours=1)  # a seller that asks for more is asked once an hour whether it means it
 _SHORTEST_WAIT = timedelta(milliseconds=50)
 
@@ -26,6 +26,7 @@ class SellerCalls:
         self._sellers = sellers
         self._clock = clock
         self._view = OrderView(inventory, clock)
+        self._lists = SellerLists()
 
     async def account(self, name: str) -> AccountRecord:
         """Return the account.
@@ -95,15 +96,18 @@ class SellerCalls:
         """Look for our order: by our reference, and once something may have been sent, by list too.
 
         An answer of a shape that nobody knows pauses all buying of the account (``seller-answer-changed``): taking it for
-        *not found* could buy twice, taking it for *found* could lose an order.
+        *not found* could buy twice, taking it for *found* could lose an order. A list that is too long to be read shows
+        nothing: once something was sent, that leads to waiting and to a person; before, nothing may be sent upon it.
         """
         try:
             found = await seller.find(custom_order_id=placement.order_id)
             if found is not None or not await self._may_have_been_sent(run.account, act):
                 return found
-            listed = purchase.listed_as_ours(await self.listed_since(seller, act), placement)
+            listed = purchase.listed_as_ours(await self.listed_since(seller, act, run.account), placement)
             return None if listed is None else await seller.find(seller_order_id=listed.seller_order_id)
         except Unavailable as error:
+            if error.code == LIST_TOO_LONG and act.state is not ActState.RESERVED:
+                return None
             if error.code == "seller-answer-changed":
                 await self._park(run.account, error)
                 raise Misconfigured(
@@ -120,13 +124,23 @@ class SellerCalls:
         order = await self._inventory.order(act.order_id)
         return order is not None and not await self._inventory.is_look_fresh(account, order.created_at)
 
-    async def listed_since(self, seller: Seller, act: ActRecord) -> tuple[SellerOrder, ...]:
-        """Return the seller's list from the day before the act was written; the list is a copy that lags."""
+    async def listed_since(self, seller: Seller, act: ActRecord, account: str | None = None) -> tuple[SellerOrder, ...]:
+        """Return the seller's list from the day before the act was written, whole; the list is a copy that lags.
+
+        Args:
+            seller: opened for the account of the act.
+            act: whose sale is looked for.
+            account: its account: the list may be read together with others who want it now. None: read for this act alone.
+
+        Raises:
+            Unavailable: ``seller-list-too-long``: what was not read to its end must never count as *not listed*.
+        """
         since = (act.send_deadline or act.changed_at or await self._clock.now()) - _LIST_BEFORE
-        rows: list[SellerOrder] = []
-        async for found in pages(seller, since, most=_MOST_PAGES):
-            rows += found
-        return tuple(rows)
+        if account is None:
+            return await read_whole(seller, since)
+        rows = await self._lists.read(account, seller, since)
+        # Those who read along may have asked for older ones; what carries a reference can only be the order's own.
+        return tuple(row for row in rows if row.custom_order_id or row.ordered_at is None or row.ordered_at >= since)
 
     async def _park(self, name: str, error: EvercertError) -> None:
         now = await self._clock.now()

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from temporalio.testing import ActivityEnvironment
 
+from activities import seller_lists
 from activities.adapters.x509 import CryptographyX509
 from activities.issuance import FailingLooks, Issuance, view_of
 from activities.messages import AwaitInput, AwaitResult, Collected, CollectInput, SellerView
@@ -274,3 +275,11 @@ async def test_further_sales_under_our_reference_are_told_when_the_leaf_is_colle
     assert (alert.account, alert.seller_order_id) == ("sandbox", second.seller_order_id)
     assert alert.facts["own_seller_order"] == given.seller.seller_order_id
     assert await issued.trail("alert") == ["alert.raised"]
+
+
+async def test_a_list_too_long_to_be_read_keeps_no_leaf_from_being_collected(
+    issued: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seller_lists, "MOST_PAGES", 0)
+    collected = await run(issuance(issued).collect, collecting(issued))
+    assert (collected.problems, collected.other_sales) == ((), ())
