@@ -76,16 +76,14 @@ async def _pulse(info: activity.Info) -> None:
     """Heartbeat while the activity works, so that a worker that died is missed within seconds, not minutes.
 
     Most activities end before the first beat is due, and each beat is a write in Temporal's database. Details of an earlier
-    attempt are repeated, and at once: a heartbeat without them would wipe them out.
+    attempt are repeated: a heartbeat without them would wipe them out. An attempt that never beats leaves them to the next.
     """
     if info.heartbeat_timeout is None:
         return
     pause = info.heartbeat_timeout.total_seconds() / 3
-    if not info.heartbeat_details:
-        await asyncio.sleep(pause)
     while True:
-        activity.heartbeat(*info.heartbeat_details)
         await asyncio.sleep(pause)
+        activity.heartbeat(*info.heartbeat_details)
 
 
 def _bug(error: Exception, where: str) -> InvariantBroken:
