@@ -19,6 +19,9 @@ from temporalio.exceptions import ApplicationError
 from domain.request import UserInput
 
 _SHOWN_FIELDS = 10
+_KEPT_TYPES = (
+    128  # more than our messages; a bound, since a class that the sandbox makes for one run would keep that run
+)
 
 
 class UserInputConverter(PydanticJSONPlainPayloadConverter):
@@ -81,12 +84,15 @@ def _reason(item: Any) -> str:
     return reasons.get(item["type"], str(item["msg"]).lower())
 
 
+_JSON = UserInputConverter(max_cached_type_adapters=_KEPT_TYPES)
+"""One for all: the SDK makes a converter for each run and each task, and every one had to learn our types again."""
+
+
 class _Payloads(CompositePayloadConverter):
     def __init__(self) -> None:
-        json = UserInputConverter()
         super().__init__(
             *(
-                json if isinstance(converter, PlainJson) else converter
+                _JSON if isinstance(converter, PlainJson) else converter
                 for converter in DefaultPayloadConverter.default_encoding_payload_converters
             )
         )
