@@ -125,7 +125,7 @@ class Issuance(IssuanceActivities):
         key = await self._inventory.key(given.key_id)
         if key is None:
             raise InvariantBroken("key-missing", "the key of this order is not in the inventory")
-        async with self._calls.open(run) as seller:
+        async with self._calls.open(run, account) as seller:
             pems = await seller.download(given.seller.seller_order_id)
             found = await seller.find(seller_order_id=given.seller.seller_order_id)
             if found is not None:

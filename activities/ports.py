@@ -319,8 +319,11 @@ class Seller(Protocol):
 class Sellers(Protocol):
     """Opens accounts by name; reads the sealed token anew each time, so that a rotation counts at the next call."""
 
-    async def open(self, account: str) -> Seller:
-        """Return the seller as that account sees it. Raises ``InvalidRequest('account-not-found')``."""
+    async def open(self, account: str | AccountRecord) -> Seller:
+        """Return the seller as that account sees it; by its record, where that was just read, it is not read again.
+
+        Raises ``InvalidRequest('account-not-found')``.
+        """
         ...
 
     async def catalogue(self, account: str) -> tuple[Product, ...]:

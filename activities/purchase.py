@@ -43,7 +43,7 @@ class Purchase(PurchaseActivities):
         placement = await placement_of(self._inventory, given)
         account = await self._calls.account(given.run.account)
         window = account.window
-        async with self._calls.open(given.run) as seller:
+        async with self._calls.open(given.run, account) as seller:
             act = await self._reserve(given, placement, seller)
             if isinstance(act, PurchaseResult):
                 return act

@@ -38,39 +38,38 @@ class SellerCalls:
         account = await self._inventory.account(name)
         if account is None:
             raise InvalidRequest("account-not-found", "no such seller account", next_step="evercert account list")
-        if account.parked_code:
-            raise Misconfigured(
-                "account-parked",
-                f"seller account {name} is parked since {account.parked_at:%Y-%m-%d %H:%M} UTC: {account.parked_code}",
-                next_step=f"give it a good token, then: evercert account check {name}",
-            )
-        return account
+        return _working(account)
 
     @asynccontextmanager
-    async def open(self, run: RunRef) -> AsyncIterator[Seller]:
+    async def open(self, run: RunRef, account: AccountRecord | None = None) -> AsyncIterator[Seller]:
         """Open the seller for one activity of an order, whose row tells when the seller is away.
+
+        Args:
+            run: the order's.
+            account: its record, where the activity has just read it; None: read here.
 
         Raises:
             NotYet: ``rate-limited``: the account's budget of calls, shared by all workers, is spent for the moment.
         """
         try:
-            async with self.open_account(run.account) as seller:
+            async with self.open_account(account or run.account) as seller:
                 yield seller
         except Unavailable as error:
             await self._view.look(run, f"could not look: {error.message}")
             raise
 
     @asynccontextmanager
-    async def open_account(self, name: str) -> AsyncIterator[Seller]:
+    async def open_account(self, account: str | AccountRecord) -> AsyncIterator[Seller]:
         """Open the seller for one activity that belongs to no order; a rejected token parks the account for all.
 
         Raises:
             NotYet: as ``open``.
         """
-        await self.account(name)
+        record = await self.account(account) if isinstance(account, str) else _working(account)
+        name = record.name
         await self.take_token(name)
         try:
-            yield await self._sellers.open(name)
+            yield await self._sellers.open(record)
         except Refused as error:
             if error.code == "auth-rejected":
                 await self._park(name, error)
@@ -152,6 +151,18 @@ class SellerCalls:
             facts={"code": error.code},
         )
         await self._inventory.park_account(name, error.code, event)
+
+
+def _working(account: AccountRecord) -> AccountRecord:
+    """Return the account; raise ``Misconfigured('account-parked')`` for one that is parked."""
+    if account.parked_code:
+        raise Misconfigured(
+            "account-parked",
+            f"seller account {account.name} is parked since {account.parked_at:%Y-%m-%d %H:%M} UTC: "
+            f"{account.parked_code}",
+            next_step=f"give it a good token, then: evercert account check {account.name}",
+        )
+    return account
 
 
 async def pages(seller: Seller, since: datetime, *, most: int) -> AsyncIterator[tuple[SellerOrder, ...]]:

@@ -9,6 +9,7 @@ from typing import cast
 
 from activities.ports import Seller, SendGate
 from domain.errors import Ambiguous, EvercertError, NotSent, NotYet, Refused, Unavailable
+from domain.inventory import AccountRecord
 from domain.product import Product, ProductTerm
 from domain.reconcile import Watermark, higher
 from domain.seller import Money, Placement, ProofRecord, SellerOrder, SellerState
@@ -95,7 +96,7 @@ class Shop:
     leaves: tuple[str, ...] = ()
     offers: tuple[Product, ...] | None = None
 
-    async def open(self, account: str) -> Seller:
+    async def open(self, account: str | AccountRecord) -> Seller:
         return cast("Seller", self)  # as far as the activities under test need one
 
     async def catalogue(self, account: str) -> tuple[Product, ...]:

@@ -30,7 +30,7 @@ from activities.refund import Refund
 from activities.rulings import Rulings
 from domain import ids, policy
 from domain.errors import NotYet, Refused
-from domain.inventory import ActState, OrderChange
+from domain.inventory import AccountRecord, ActState, OrderChange
 from domain.order import OrderState
 from domain.request import DcvChoice, OrderRequest
 from tests.activities.desk import Desk, at_once, refused, run, twice
@@ -180,7 +180,7 @@ async def test_twice_await_account(open_desk: Desk, runs: FakeRuns) -> None:
 class Untouchable(Shop):
     """A seller that must not be called."""
 
-    async def open(self, account: str) -> Seller:
+    async def open(self, account: str | AccountRecord) -> Seller:
         raise AssertionError("the seller was called by a run that is no longer owner")
 
 

@@ -48,8 +48,8 @@ class Street:
 
     shops: dict[str, Shop]
 
-    async def open(self, account: str) -> Seller:
-        return cast("Seller", self.shops[account])
+    async def open(self, account: str | AccountRecord) -> Seller:
+        return cast("Seller", self.shops[account if isinstance(account, str) else account.name])
 
 
 async def second_account(desk: Desk) -> Shop:

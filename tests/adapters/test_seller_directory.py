@@ -89,3 +89,8 @@ async def test_a_token_that_is_no_text(token: bytes) -> None:
     assert caught.value.code == "secret-unreadable"
     assert "s3cret" not in repr(caught.value)
     assert caught.value.__context__ is None
+
+
+async def test_a_record_that_was_just_read_is_not_read_again() -> None:
+    opened = SellerDirectory(Accounts(account()), Vault(b"x"), CannedHttp({"isError": False}), FixedClock())
+    assert repr(await opened.open(account(name="read-before"))) == "SellerClient(account='read-before')"

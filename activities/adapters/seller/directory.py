@@ -38,14 +38,14 @@ class SellerDirectory:
         self._http = http
         self._clock = clock
 
-    async def open(self, account: str) -> SellerClient:
-        """Return the seller as that account sees it.
+    async def open(self, account: str | AccountRecord) -> SellerClient:
+        """Return the seller as that account sees it; of an account's record nothing is read but the token.
 
         Raises:
             InvalidRequest: ``account-not-found``.
             Misconfigured: ``account-address-unsafe`` when a live token would leave without TLS.
         """
-        record = await self._inventory.account(account)
+        record = await self._inventory.account(account) if isinstance(account, str) else account
         if record is None:
             raise InvalidRequest(
                 "account-not-found", "there is no seller account of that name", next_step="evercert account list"
