@@ -1,13 +1,13 @@
 """All that must be right before money is spent: each check returns its findings, the workflow joins them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities.interface import CheckActivities
 from activities.messages import CheckInput, CheckResult, Finding, Quote
 from activities.order_view import OrderView
-from activities.ports import Clock, DnsPublishers, Inventory, Sellers
+from activities.ports import Clock, DnsPublishers, Inventory, Seller, Sellers
 from activities.seller_calls import SellerCalls
 from domain import calendar, ids, names, policy, purchase
 from domain.errors import InvalidRequest, Refused, Violation
@@ -16,6 +16,7 @@ from domain.product import Product
 from domain.seller import Money
 
 _DAYS_A_MONTH = 30.4375
+_CATALOGUE_SERVES = timedelta(minutes=10)
 
 
 class Checks(CheckActivities):
@@ -27,6 +28,7 @@ class Checks(CheckActivities):
         self._clock = clock
         self._calls = SellerCalls(inventory, sellers, clock)
         self._view = OrderView(inventory, clock)
+        self._catalogue_stored: dict[str, datetime] = {}
 
     @activity.defn(name="check_request")
     async def check_request(self, given: CheckInput) -> CheckResult:
@@ -83,17 +85,32 @@ class Checks(CheckActivities):
 
     @activity.defn(name="check_offer")
     async def check_offer(self, given: CheckInput) -> CheckResult:
-        """Ask the seller for product, term and price, and store its catalogue. Twice: stored again."""
+        """Ask the seller for product, term and price, and store what it told. Twice: asked and stored again."""
         request, run = given.request, given.run
         await self._view.require_ownership(run)
-        if await self._inventory.account(run.account) is None:
+        account = await self._inventory.account(run.account)
+        if account is None:
             return CheckResult()  # check_request tells it
-        async with self._calls.open(run) as seller:
-            catalogue = await seller.products()
-        await self._inventory.save_products(run.account, catalogue)
-        product, found = policy.check_offer(request, catalogue)
+        async with self._calls.open(run, account) as seller:
+            offered = await self._offered(run.account, request.product, seller)
+        product, found = policy.check_offer(request, offered)
         quote = None if product is None or found else self._quote(product, request.months, await self._clock.now())
         return CheckResult(findings=tuple(Finding.of(violation) for violation in found), quote=quote)
+
+    async def _offered(self, account: str, code: str, seller: Seller) -> tuple[Product, ...]:
+        """Return the product as it is sold now, and store it; or all that is sold, where it is not among that.
+
+        All is read and stored by this worker once in ten minutes: it is long, and an order needs one row of it.
+        """
+        now = await self._clock.now()
+        stored = self._catalogue_stored.get(account)
+        if stored is not None and now - stored < _CATALOGUE_SERVES and (found := await seller.products(code)):
+            await self._inventory.save_products(account, found)
+            return found
+        catalogue = await seller.products()
+        await self._inventory.save_products(account, catalogue)
+        self._catalogue_stored[account] = now
+        return catalogue
 
     def _quote(self, product: Product, months: int, now: datetime) -> Quote:
         term = product.term(months)

@@ -1,5 +1,6 @@
 """What is checked before money is spent, each check run twice: nothing is bought, nothing is written double."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,8 +10,10 @@ from activities.checks import Checks
 from activities.messages import CheckInput
 from domain.errors import InvalidRequest, Refused
 from domain.inventory import DnsAccountRecord, Environment, OrderChange
+from domain.product import Product
 from domain.request import DcvChoice, OrderRequest
-from tests.activities.desk import Desk, at_once, run, twice
+from tests.activities.desk import Desk, at_once, refused, run, twice
+from tests.activities.shop import Shop
 from tests.activities.zone import Zone
 from tests.adapters.inventory_support import NOW, PRICE, event, fingerprint, order, version
 
@@ -27,6 +30,17 @@ async def zone(blank_desk: Desk) -> Zone:
     )
     await blank_desk.inventory.add_dns_account(account, b"sealed", event("dns"))
     return Zone()
+
+
+@dataclass
+class Counter(Shop):
+    """A shop that remembers which products it was asked for, and knows one."""
+
+    asked: list[str] = field(default_factory=list)
+
+    async def products(self, code: str = "") -> tuple[Product, ...]:
+        self.asked.append(code)
+        return tuple(product for product in await super().products() if code in ("", product.code))
 
 
 def checks(desk: Desk, zone: Zone) -> Checks:
@@ -105,6 +119,37 @@ async def test_check_offer_at_once_stores_one_catalogue(blank_desk: Desk, zone: 
     results = await at_once(checks(blank_desk, zone).check_offer, asked(blank_desk), times=3)
     assert results == [results[0]] * 3
     assert len(await blank_desk.inventory.products("sandbox")) == 1
+
+
+async def test_the_whole_catalogue_is_read_once_in_ten_minutes_and_each_price_at_each_check(
+    blank_desk: Desk, zone: Zone
+) -> None:
+    """The price is always that of now, and a product that is not sold is told by what is."""
+    shop = Counter(blank_desk.clock)
+    work = Checks(blank_desk.inventory, shop, zone, blank_desk.clock)
+
+    async def price() -> Decimal | None:
+        quote = (await run(work.check_offer, asked(blank_desk))).quote
+        return None if quote is None else quote.price.amount
+
+    first, shop.price = await price(), Decimal("7.20")
+    blank_desk.clock.move(minutes=9)
+    assert (first, await price(), shop.asked) == (Decimal("7.10"), Decimal("7.20"), ["", "positivessl"])
+    (stored,) = await blank_desk.inventory.products("sandbox")
+    assert (stored.read_at, stored.terms[0].price) == (blank_desk.clock.at, Decimal("7.20"))
+    unknown = await run(work.check_offer, asked(blank_desk, product="positivessI"))
+    assert unknown.findings[0].next_step == "similar ones: positivessl"
+    blank_desk.clock.move(minutes=11)
+    assert await price() == Decimal("7.20")
+    assert shop.asked[2:] == ["positivessI", "", ""]
+
+
+async def test_a_parked_account_is_asked_for_no_offer(blank_desk: Desk, zone: Zone) -> None:
+    await blank_desk.inventory.park_account("sandbox", "auth-rejected", event("sandbox", "account.parked"))
+    shop = Counter(blank_desk.clock)
+    work = Checks(blank_desk.inventory, shop, zone, blank_desk.clock)
+    assert (await refused(run(work.check_offer, asked(blank_desk)))).code == "account-parked"
+    assert shop.asked == []
 
 
 @pytest.mark.parametrize(
