@@ -7,6 +7,7 @@ from activities.messages import Recorded, RecordInput, StateNote
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory
 from domain import ids
+from domain.errors import InvariantBroken
 from domain.inventory import AuditEvent
 from domain.order import OrderState
 
@@ -52,7 +53,8 @@ class InventoryWriter(InventoryActivities):
 
         Without effect where the order's row was never opened (the history has the reason), or is another run's by now.
         """
-        order = await self._inventory.order(note.run.order_id)
-        if order is None or (order.workflow_id, order.run_id) != (note.run.workflow_id, note.run.first_run_id):
-            return
-        await self._view.note(note)
+        try:
+            await self._view.note(note)
+        except InvariantBroken as error:
+            if error.code != "order-missing":
+                raise

@@ -29,8 +29,8 @@ class OrderView:
             Refused: ``not-owner``: another run has taken the order over; nothing may be called outside any more.
             NotYet: ``try-overtaken``: this try was taken for dead, and the order has gone on without it.
         """
-        await self.require_ownership(run)
         change = OrderChange(
+            owner=_owner(run),
             state=state.value,
             waiting_for=STATES[state].waiting_for.value,
             detail="",
@@ -39,6 +39,7 @@ class OrderView:
             as_of=activity.info().current_attempt_scheduled_time,
         )
         shown = await self._inventory.change_order(run.order_id, change, None, await self._clock.now())
+        _require_owner(shown, run)
         if shown.as_of != change.as_of:
             raise overtaken()
         return shown
@@ -46,12 +47,8 @@ class OrderView:
     async def require_ownership(self, run: RunRef) -> OrderRecord | None:
         """Stop a run that was taken over before it does anything; returns the order. Raises ``Refused('not-owner')``."""
         order = await self._inventory.order(run.order_id)
-        if order is not None and (order.workflow_id, order.run_id) != (run.workflow_id, run.first_run_id):
-            raise Refused(
-                "not-owner",
-                f"order {run.order_id} was taken over by run {order.workflow_id}; this run stops before any call",
-                next_step=f"follow {order.workflow_id}; this run can be terminated",
-            )
+        if order is not None:
+            _require_owner(order, run)
         return order
 
     async def placed(self, order_id: str, found: SellerOrder, charged: Money | None) -> None:
@@ -65,7 +62,11 @@ class OrderView:
         await self._inventory.change_order(order_id, change, None, await self._clock.now())
 
     async def note(self, note: StateNote) -> None:
-        """Show a state together with its audit row."""
+        """Show a state together with its audit row; without effect where the order is another run's by now.
+
+        Raises:
+            InvariantBroken: ``order-missing``.
+        """
         now = await self._clock.now()
         kind = note.kind or f"order.{note.state}"
         event = AuditEvent(
@@ -79,6 +80,7 @@ class OrderView:
             facts=_facts(note),
         )
         change = OrderChange(
+            owner=_owner(note.run),
             state=note.state,
             waiting_for=note.waiting_for,
             detail=note.detail,
@@ -95,6 +97,19 @@ class OrderView:
         now = await self._clock.now()
         next_at = None if next_in is None else now + next_in
         await self._inventory.write_look(run.order_id, Look(looked_at=now, next_at=next_at, outcome=outcome[:500]))
+
+
+def _owner(run: RunRef) -> tuple[str, str]:
+    return run.workflow_id, run.first_run_id
+
+
+def _require_owner(order: OrderRecord, run: RunRef) -> None:
+    if (order.workflow_id, order.run_id) != _owner(run):
+        raise Refused(
+            "not-owner",
+            f"order {run.order_id} was taken over by run {order.workflow_id}; this run stops before any call",
+            next_step=f"follow {order.workflow_id}; this run can be terminated",
+        )
 
 
 def overtaken() -> NotYet:

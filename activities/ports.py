@@ -615,7 +615,10 @@ class Inventory(Protocol):
         """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
 
         Repeating gives the same. A change that is older than the last one (``as_of``) writes its audit row and nothing
-        else; the record that is returned tells. Raises ``InvariantBroken('order-missing')``.
+        else, one by another ``owner`` nothing; the record that is returned tells.
+
+        Raises:
+            InvariantBroken: ``order-missing``.
         """
         ...
 

@@ -229,6 +229,8 @@ class OrderChange(Message):
     as_of: datetime | None = None
     """When Temporal scheduled what writes this. A change that is older than the last one changes nothing: it comes from a
     try that was taken for dead, or from a note that others have overtaken."""
+    owner: tuple[str, str] | None = None
+    """Workflow id and first run id of who writes this. Where the order is another run's by now, nothing is written."""
 
 
 class Look(Message):

@@ -129,9 +129,9 @@ async def test_money_is_exact(inventory: SqlInventory, amount: str) -> None:
     seen = await inventory.order(one.order_id)
     assert seen is not None
     assert seen.charged == charged
-    with inventory._db.reading() as session:
-        told = "typeof" if session.get_bind().dialect.name == "sqlite" else "pg_typeof"
-        assert session.scalar(text(f"SELECT CAST({told}(charged_amount) AS TEXT) FROM order_")) == "text"
+    with inventory._db.reading() as connection:
+        told = "typeof" if connection.dialect.name == "sqlite" else "pg_typeof"
+        assert connection.scalar(text(f"SELECT CAST({told}(charged_amount) AS TEXT) FROM order_")) == "text"
 
 
 async def test_one_number_at_the_seller_belongs_to_one_order(inventory: SqlInventory) -> None:

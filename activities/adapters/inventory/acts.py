@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.orders import UNSOLD_ENDS, OrderQueries
 from activities.adapters.inventory.records import act_record
-from activities.adapters.inventory.session import hits, locked_order, reads, stand_in_line, write_event, writes
+from activities.adapters.inventory.session import hits, locked_order, reads, row_at, stand_in_line, write_event, writes
 from activities.adapters.inventory.tables import ActRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest, InvariantBroken, Refused
@@ -55,9 +55,9 @@ class ActQueries(OrderQueries):
             return await self._reserve(act, fingerprint)
 
     @reads
-    def act(self, session: Session, act_id: str) -> ActRecord | None:
+    def act(self, connection: Connection, act_id: str) -> ActRecord | None:
         """Return the act, or None."""
-        row = session.get(ActRow, act_id)
+        row = row_at(connection, ActRow, act_id)
         return None if row is None else act_record(row)
 
     async def change_act(

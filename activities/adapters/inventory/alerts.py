@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.records import act_record, order_record, record
-from activities.adapters.inventory.session import Queries, hits, insert_once, reads, write_event, writes
+from activities.adapters.inventory.session import Queries, hits, insert_once, reads, row_at, write_event, writes
 from activities.adapters.inventory.tables import ActRow, AlertRow, OrderRow
 from domain import ids
 from domain.errors import InvalidRequest
@@ -24,17 +24,17 @@ class AlertQueries(Queries):
 
     @reads
     def open_orders(
-        self, session: Session, *, account: str = "", after: str = "", limit: int = 200
+        self, connection: Connection, *, account: str = "", after: str = "", limit: int = 200
     ) -> tuple[OrderRecord, ...]:
         """Return orders that have not ended, by order id, beginning behind ``after``."""
         query = select(OrderRow).where(OrderRow.state.not_in(_ENDS), OrderRow.order_id > after)
         if account:
             query = query.where(OrderRow.account == account)
-        rows = session.scalars(query.order_by(OrderRow.order_id).limit(limit))
+        rows = connection.execute(query.order_by(OrderRow.order_id).limit(limit))
         return tuple(order_record(row) for row in rows)
 
     @reads
-    def oldest_open_order(self, session: Session, account: str) -> datetime | None:
+    def oldest_open_order(self, connection: Connection, account: str) -> datetime | None:
         """Return when the oldest order of the account that has not ended was begun, or None."""
         query = (
             select(OrderRow.created_at)
@@ -42,21 +42,19 @@ class AlertQueries(Queries):
             .order_by(OrderRow.created_at)
             .limit(1)
         )
-        return session.scalar(query)
+        return connection.scalar(query)
 
     @reads
-    def sales(self, session: Session, order_ids: Sequence[str]) -> tuple[OrderSale, ...]:
+    def sales(self, connection: Connection, order_ids: Sequence[str]) -> tuple[OrderSale, ...]:
         """Return those orders that there are, by order id, each with its purchase; all as of one moment."""
         found: list[OrderSale] = []
         for begin in range(0, len(order_ids), _AT_ONCE):
-            query = (
-                select(OrderRow, ActRow)
-                .outerjoin(ActRow, ActRow.act_id == OrderRow.order_id)
-                .where(OrderRow.order_id.in_(order_ids[begin : begin + _AT_ONCE]))
-                .order_by(OrderRow.order_id)
-            )
-            rows = session.execute(query)
-            found += [OrderSale(order_record(row), act_record(act) if act else None) for row, act in rows]
+            some = order_ids[begin : begin + _AT_ONCE]
+            purchases = {
+                row.act_id: act_record(row) for row in connection.execute(select(ActRow).where(ActRow.act_id.in_(some)))
+            }
+            rows = connection.execute(select(OrderRow).where(OrderRow.order_id.in_(some)).order_by(OrderRow.order_id))
+            found += [OrderSale(order_record(row), purchases.get(row.order_id)) for row in rows]
         return tuple(found)
 
     @writes
@@ -83,18 +81,18 @@ class AlertQueries(Queries):
         return False
 
     @reads
-    def alert(self, session: Session, alert_id: str) -> AlertRecord | None:
+    def alert(self, connection: Connection, alert_id: str) -> AlertRecord | None:
         """Return the alert, or None."""
-        row = session.get(AlertRow, alert_id)
+        row = row_at(connection, AlertRow, alert_id)
         return None if row is None else record(AlertRecord, row)
 
     @reads
-    def alerts(self, session: Session, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
+    def alerts(self, connection: Connection, *, settled_too: bool = False, limit: int = 200) -> tuple[AlertRecord, ...]:
         """Return alerts, newest first; only open ones unless asked for all."""
         query = select(AlertRow).order_by(AlertRow.first_seen_at.desc(), AlertRow.alert_id).limit(limit)
         if not settled_too:
             query = query.where(AlertRow.settled_at.is_(None))
-        return tuple(record(AlertRecord, row) for row in session.scalars(query))
+        return tuple(record(AlertRecord, row) for row in connection.execute(query))
 
     @writes
     def settle_alert(self, session: Session, alert_id: str, event: AuditEvent) -> bool:

@@ -2,13 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
-from activities.adapters.inventory.failures import upgrade_needed
 from activities.adapters.inventory.records import record
 from activities.adapters.inventory.schema import state_of
-from activities.adapters.inventory.session import Queries, reads, write_event, writes
+from activities.adapters.inventory.session import Queries, installation_row, reads, write_event, writes
 from activities.adapters.inventory.tables import AuditRow, InstallationRow
 from domain import ids
 from domain.inventory import AuditEvent, Installation
@@ -23,12 +22,12 @@ class AuditQueries(Queries):
         write_event(session, event)
 
     @reads
-    def audit(self, session: Session, *, subject: str = "", limit: int = 500) -> tuple[AuditEvent, ...]:
+    def audit(self, connection: Connection, *, subject: str = "", limit: int = 500) -> tuple[AuditEvent, ...]:
         """Return the newest ``limit`` audit rows, oldest of them first."""
         query = select(AuditRow).order_by(AuditRow.sequence.desc()).limit(limit)
         if subject:
             query = query.where(AuditRow.subject == subject)
-        rows = (session.scalars(query)).all()
+        rows = connection.execute(query).all()
         return tuple(record(AuditEvent, row) for row in reversed(rows))
 
 
@@ -36,17 +35,15 @@ class InstallationQueries(Queries):
     """The installation row."""
 
     @reads
-    def installation(self, session: Session) -> Installation:
+    def installation(self, connection: Connection) -> Installation:
         """Return the installation row.
 
         Raises:
             Misconfigured: ``db-upgrade-needed`` for another schema.
         """
-        state_of(session.connection()).require()
-        row = session.get(InstallationRow, 1)
-        if row is None:
-            raise upgrade_needed("The inventory database does not say whose it is.")
-        sequence = session.scalar(select(func.max(AuditRow.sequence)))
+        state_of(connection).require()
+        row = installation_row(connection)
+        sequence = connection.scalar(select(func.max(AuditRow.sequence)))
         return Installation(
             installation_id=row.installation_id,
             namespace=row.namespace,

@@ -6,13 +6,15 @@ race for the last one stand in line at the same row. A bucket that claims to be 
 was written before a clock was set back, and counts as full.
 """
 
+import functools
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from sqlalchemy import and_, case, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
-from activities.adapters.inventory.session import Queries, writes
+from activities.adapters.inventory.session import Queries, insert_of, row_at, writes
 from activities.adapters.inventory.tables import AccountRow, RateBucketRow
 from domain.errors import InvalidRequest
 from domain.inventory import AccountRecord, Environment
@@ -34,22 +36,16 @@ class BudgetQueries(Queries):
             InvalidRequest: ``account-not-found``.
         """
         at = (now - _EPOCH) // _MICROSECOND
-        interval, burst = _budget(session, account)
+        connection = session.connection()
+        interval, burst = _budget(connection, account)
         ahead = (burst - 1) * interval
-        full_at, held_until = RateBucketRow.full_at, RateBucketRow.held_until
-        is_from_the_future = full_at > at + ahead + _MOST_SKEW
-        moved = case((or_(is_from_the_future, full_at < at), at), else_=full_at) + interval
-        is_free = and_(held_until <= at, or_(full_at <= at + ahead, is_from_the_future))
-        statement = (
-            _insert(session)
-            .values(account=account, full_at=at + interval, held_until=0)
-            .on_conflict_do_update(index_elements=["account"], set_={"full_at": moved}, where=is_free)
-            .returning(full_at)
-        )
-        if session.scalar(statement) is not None:
+        wanted = {"its_account": account, "at": at, "interval": interval, "latest": at + ahead}
+        if connection.scalar(_taking(connection.dialect.name), wanted) is not None:
             return None
-        row = session.get_one(RateBucketRow, account)
-        return _EPOCH + max(row.held_until, row.full_at - ahead) * _MICROSECOND
+        row = row_at(connection, RateBucketRow, account)
+        assert row is not None  # it was there a statement ago, or that one has added it
+        free_at: int = max(row.held_until, row.full_at - ahead)
+        return _EPOCH + free_at * _MICROSECOND
 
     @writes
     def hold_account_until(self, session: Session, account: str, instant: datetime) -> None:
@@ -58,20 +54,34 @@ class BudgetQueries(Queries):
         Raises:
             InvalidRequest: ``account-not-found``.
         """
-        interval, burst = _budget(session, account)
+        interval, burst = _budget(session.connection(), account)
         held_until = (instant - _EPOCH) // _MICROSECOND
         held = {"full_at": held_until + (burst - 1) * interval, "held_until": held_until}
         session.execute(
-            _insert(session)
+            insert_of(session.get_bind().dialect.name, RateBucketRow)
             .values(account=account, **held)
             .on_conflict_do_update(index_elements=["account"], set_=held, where=RateBucketRow.held_until < held_until)
         )
 
 
-def _budget(session: Session, account: str) -> tuple[int, int]:
+@functools.cache
+def _taking(dialect: str) -> "sqlite.Insert":
+    """Return the statement that takes a token, and then returns something; built once, for it is long."""
+    at, interval, latest = (bindparam(name, type_=BigInteger) for name in ("at", "interval", "latest"))
+    full_at, held_until = RateBucketRow.full_at, RateBucketRow.held_until
+    is_from_the_future = full_at > latest + _MOST_SKEW
+    moved = case((or_(is_from_the_future, full_at < at), at), else_=full_at) + interval
+    is_free = and_(held_until <= at, or_(full_at <= latest, is_from_the_future))
+    adding = insert_of(dialect, RateBucketRow).values(
+        account=bindparam("its_account"), full_at=at + interval, held_until=0
+    )
+    taking = adding.on_conflict_do_update(index_elements=["account"], set_={"full_at": moved}, where=is_free)
+    return cast("sqlite.Insert", taking.returning(full_at))
+
+
+def _budget(connection: Connection, account: str) -> tuple[int, int]:
     """Return the microseconds between two tokens, and the burst."""
-    query = select(AccountRow.environment, AccountRow.calls_per_second, AccountRow.calls_burst)
-    row = (session.execute(query.where(AccountRow.name == account))).one_or_none()
+    row = row_at(connection, AccountRow, account)
     if row is None:
         raise InvalidRequest("account-not-found", "There is no seller account of that name.")
     per_second, burst = AccountRecord(
@@ -84,8 +94,3 @@ def _budget(session: Session, account: str) -> tuple[int, int]:
         calls_burst=row.calls_burst,
     ).call_budget
     return _SECOND // per_second, burst
-
-
-def _insert(session: Session) -> "sqlite.Insert | postgresql.Insert":
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(RateBucketRow) if is_postgresql else sqlite.insert(RateBucketRow)

@@ -1,13 +1,15 @@
 """Certificates and their versions: collected, numbered, made current."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Connection, Row, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import certificate_record, record
-from activities.adapters.inventory.session import Queries, insert_once, locked_order, reads, write_event, writes
+from activities.adapters.inventory.session import Queries, insert_once, locked_order, reads, row_at, write_event, writes
 from activities.adapters.inventory.tables import CertificateRow, OrderRow, VersionRow
 from domain import ids
 from domain.errors import InvariantBroken
@@ -73,28 +75,30 @@ class CertificateQueries(Queries):
         return record(VersionRecord, version)
 
     @reads
-    def certificate(self, session: Session, certificate_id: str) -> CertificateRecord | None:
+    def certificate(self, connection: Connection, certificate_id: str) -> CertificateRecord | None:
         """Return the certificate with its current version, or None."""
-        row = session.get(CertificateRow, certificate_id)
-        return None if row is None else (_with_versions(session, [row]))[0]
+        row = row_at(connection, CertificateRow, certificate_id)
+        return None if row is None else (_with_versions(connection, [row]))[0]
 
     @reads
-    def certificates(self, session: Session, *, name: str = "", limit: int = 200) -> tuple[CertificateRecord, ...]:
+    def certificates(
+        self, connection: Connection, *, name: str = "", limit: int = 200
+    ) -> tuple[CertificateRecord, ...]:
         """Return certificates, by common name; ``name`` is one of their names, written in full."""
         query = select(CertificateRow).order_by(CertificateRow.common_name, CertificateRow.certificate_id).limit(limit)
         if name:
             query = query.where(cast(CertificateRow.names, Text).contains(f'"{name.lower()}"', autoescape=True))
-        return _with_versions(session, list(session.scalars(query)))
+        return _with_versions(connection, connection.execute(query).all())
 
     @reads
-    def versions(self, session: Session, certificate_id: str) -> tuple[VersionRecord, ...]:
+    def versions(self, connection: Connection, certificate_id: str) -> tuple[VersionRecord, ...]:
         """Return all versions of a certificate, quarantined ones included, newest first."""
         query = (
             select(VersionRow)
             .where(VersionRow.certificate_id == certificate_id)
             .order_by(VersionRow.recorded_at.desc(), VersionRow.number.desc(), VersionRow.serial)
         )
-        return tuple(record(VersionRecord, row) for row in session.scalars(query))
+        return tuple(record(VersionRecord, row) for row in connection.execute(query))
 
 
 def _promote(session: Session, version: VersionRow) -> None:
@@ -124,8 +128,8 @@ def _show_issued(session: Session, order: OrderRow, version: VersionRow, now: da
     order.updated_at = now
 
 
-def _with_versions(session: Session, rows: list[CertificateRow]) -> tuple[CertificateRecord, ...]:
-    found: dict[str, list[VersionRow]] = {row.certificate_id: [] for row in rows}
-    for version in session.scalars(select(VersionRow).where(VersionRow.certificate_id.in_(found))):
+def _with_versions(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[CertificateRecord, ...]:
+    found: dict[str, list[Row[Any]]] = {row.certificate_id: [] for row in rows}
+    for version in connection.execute(select(VersionRow).where(VersionRow.certificate_id.in_(found))):
         found[version.certificate_id].append(version)
     return tuple(certificate_record(row, found[row.certificate_id]) for row in rows)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, hits, reads, upsert, write_event, writes
+from activities.adapters.inventory.session import Queries, hits, reads, row_at, upsert, write_event, writes
 from activities.adapters.inventory.tables import AccountRow, Base, DnsAccountRow, ProductRow, SecretRow
 from domain.errors import InvalidRequest, InvariantBroken
 from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord
@@ -23,15 +23,15 @@ class ConfiguredQueries(Queries):
         await self._add(AccountRow(**values), account.secret_id, "seller-token", sealed_token, event)
 
     @reads
-    def account(self, session: Session, name: str) -> AccountRecord | None:
+    def account(self, connection: Connection, name: str) -> AccountRecord | None:
         """Return the account, or None."""
-        row = session.get(AccountRow, name)
+        row = row_at(connection, AccountRow, name)
         return None if row is None else record(AccountRecord, row)
 
     @reads
-    def accounts(self, session: Session) -> tuple[AccountRecord, ...]:
+    def accounts(self, connection: Connection) -> tuple[AccountRecord, ...]:
         """Return all accounts, by name."""
-        rows = session.scalars(select(AccountRow).order_by(AccountRow.name))
+        rows = connection.execute(select(AccountRow).order_by(AccountRow.name))
         return tuple(record(AccountRecord, row) for row in rows)
 
     @writes
@@ -70,24 +70,24 @@ class ConfiguredQueries(Queries):
         await self._add(DnsAccountRow(**values), account.secret_id, "dns-secret", sealed_secret, event)
 
     @reads
-    def dns_account(self, session: Session, name: str) -> DnsAccountRecord | None:
+    def dns_account(self, connection: Connection, name: str) -> DnsAccountRecord | None:
         """Return the DNS account, or None."""
-        row = session.get(DnsAccountRow, name)
+        row = row_at(connection, DnsAccountRow, name)
         return None if row is None else record(DnsAccountRecord, row)
 
     @reads
-    def dns_accounts(self, session: Session) -> tuple[DnsAccountRecord, ...]:
+    def dns_accounts(self, connection: Connection) -> tuple[DnsAccountRecord, ...]:
         """Return all DNS accounts, by name."""
-        rows = session.scalars(select(DnsAccountRow).order_by(DnsAccountRow.name))
+        rows = connection.execute(select(DnsAccountRow).order_by(DnsAccountRow.name))
         return tuple(record(DnsAccountRecord, row) for row in rows)
 
     @reads
-    def sealed_secret(self, session: Session, secret_id: str) -> bytes:
+    def sealed_secret(self, connection: Connection, secret_id: str) -> bytes:
         """Return a sealed secret. Raises ``InvariantBroken('secret-missing')``."""
-        row = session.get(SecretRow, secret_id)
+        row = row_at(connection, SecretRow, secret_id)
         if row is None:
             raise _secret_missing()
-        return row.sealed
+        return bytes(row.sealed)
 
     @writes
     def replace_secret(self, session: Session, secret_id: str, sealed: bytes, event: AuditEvent) -> None:
@@ -112,10 +112,10 @@ class ConfiguredQueries(Queries):
         upsert(session, ProductRow, rows, key=("account", "code"), update=("document", "read_at"))
 
     @reads
-    def products(self, session: Session, account: str) -> tuple[Product, ...]:
+    def products(self, connection: Connection, account: str) -> tuple[Product, ...]:
         """Return the stored catalogue of the account, by code."""
         query = select(ProductRow).where(ProductRow.account == account).order_by(ProductRow.code)
-        return tuple(Product.model_validate(row.document) for row in session.scalars(query))
+        return tuple(Product.model_validate(row.document) for row in connection.execute(query))
 
     async def _add(self, row: Base, secret_id: str, kind: str, sealed: bytes, event: AuditEvent) -> None:
         secret = SecretRow(secret_id=secret_id, kind=kind, sealed=sealed, changed_at=event.at)

@@ -36,6 +36,7 @@ _PRAGMAS = (
     "PRAGMA recursive_triggers = ON",  # else REPLACE would delete audit rows past their trigger
 )
 T = TypeVar("T")
+Given = TypeVar("Given", Connection, Session)
 
 
 class Database:
@@ -50,7 +51,7 @@ class Database:
         is_file = engine.dialect.name == "sqlite"
         # PostgreSQL would show each statement what others have committed by then; SQLite needs not be told.
         steady = {} if is_file else {"isolation_level": "REPEATABLE READ"}
-        self._readers = sessionmaker(engine.execution_options(**steady), expire_on_commit=False)
+        self._readers = engine.execution_options(**steady)
         self._writers = sessionmaker(writing_engine(engine), expire_on_commit=False)
         # A file has one writer at a time. Those of this process stand in line here, each let in as the one before it
         # leaves; at the file's own lock they would sleep and look again.
@@ -59,10 +60,10 @@ class Database:
         self._read_threads = ThreadPoolExecutor(_CONNECTIONS // 2, thread_name_prefix="inventory-read")
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database, in this thread."""
-        with own_words(), self._readers.begin() as session:
-            yield session
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the database, in this thread."""
+        with own_words(), self._readers.begin() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -73,7 +74,7 @@ class Database:
         with own_words(), self._writers.begin() as session:
             yield session
 
-    async def read(self, act: Callable[[Session], T]) -> T:
+    async def read(self, act: Callable[[Connection], T]) -> T:
         """Return what an act returns that reads, in one transaction and a thread."""
         return await in_thread(self._read_threads, lambda: _given(self.reading(), act))
 
@@ -91,9 +92,9 @@ class Database:
         self.engine.dispose()
 
 
-def _given(opened: AbstractContextManager[Session], act: Callable[[Session], T]) -> T:
-    with opened as session:
-        return act(session)
+def _given(opened: AbstractContextManager[Given], act: Callable[[Given], T]) -> T:
+    with opened as given:
+        return act(given)
 
 
 async def in_thread(threads: Executor, act: Callable[[], T]) -> T:

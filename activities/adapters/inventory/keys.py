@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, insert_once, reads, upsert, write_event, writes
+from activities.adapters.inventory.session import Queries, insert_once, reads, row_at, upsert, write_event, writes
 from activities.adapters.inventory.tables import KeyRow, ProofRow
 from domain import ids
 from domain.errors import InvariantBroken
@@ -30,24 +30,24 @@ class KeyQueries(Queries):
         return record(KeyRecord, row)
 
     @reads
-    def key(self, session: Session, key_id: str) -> KeyRecord | None:
+    def key(self, connection: Connection, key_id: str) -> KeyRecord | None:
         """Return the key's record, or None."""
-        row = session.get(KeyRow, key_id)
+        row = row_at(connection, KeyRow, key_id)
         return None if row is None else record(KeyRecord, row)
 
     @reads
-    def keys_of_order(self, session: Session, order_id: str) -> tuple[KeyRecord, ...]:
+    def keys_of_order(self, connection: Connection, order_id: str) -> tuple[KeyRecord, ...]:
         """Return the records of all keys that were made for an order, oldest first."""
         query = select(KeyRow).where(KeyRow.order_id == order_id).order_by(KeyRow.created_at, KeyRow.key_id)
-        return tuple(record(KeyRecord, row) for row in session.scalars(query))
+        return tuple(record(KeyRecord, row) for row in connection.execute(query))
 
     @reads
-    def sealed_key(self, session: Session, key_id: str) -> bytes:
+    def sealed_key(self, connection: Connection, key_id: str) -> bytes:
         """Return the sealed private key. Raises ``InvariantBroken('key-missing')``."""
-        row = session.get(KeyRow, key_id)
+        row = row_at(connection, KeyRow, key_id)
         if row is None:
             raise InvariantBroken("key-missing", "The inventory has no key of that id.")
-        return row.sealed
+        return bytes(row.sealed)
 
 
 class ProofQueries(Queries):
@@ -60,10 +60,10 @@ class ProofQueries(Queries):
         upsert(session, ProofRow, rows, key=_PROOF_KEY, update=("name",))
 
     @reads
-    def proof(self, session: Session, order_id: str) -> tuple[StoredProof, ...]:
+    def proof(self, connection: Connection, order_id: str) -> tuple[StoredProof, ...]:
         """Return the proof records of an order, by owner."""
         query = select(ProofRow).where(ProofRow.order_id == order_id).order_by(ProofRow.owner, ProofRow.value)
-        return tuple(record(StoredProof, row) for row in session.scalars(query))
+        return tuple(record(StoredProof, row) for row in connection.execute(query))
 
     @writes
     def mark_proof(

@@ -1,19 +1,21 @@
 """Orders: what was asked for, and what people see of it."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, Text, cast, select, update
+from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, select, update
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import order_record
 from activities.adapters.inventory.session import (
     Queries,
-    hits,
+    change_row,
     insert_once,
     locked_order,
     order_missing,
     reads,
+    row_at,
     write_event,
     writes,
 )
@@ -25,7 +27,13 @@ from domain.order import STATES, OrderState
 
 UNSOLD_ENDS = (OrderState.CANCELLED.value, OrderState.REJECTED.value, OrderState.EXPIRED.value)
 _MAYBE_SOLD = (ActState.SENDING.value, ActState.IN_DOUBT.value, ActState.ABANDONED.value)
+_ENDS = frozenset(state.value for state, facts in STATES.items() if facts.is_end)
 _PLAIN_CHANGES = ("state", "waiting_for", "detail", "error_code", "until", "status_text", "term_ends_at")
+_LOOKED = (
+    update(OrderRow)
+    .where(OrderRow.order_id == bindparam("its_order"))
+    .values(looked_at=bindparam("at"), next_look_at=bindparam("next"), look=bindparam("outcome"))
+)
 
 
 class OrderQueries(Queries):
@@ -39,9 +47,9 @@ class OrderQueries(Queries):
         return order_record(locked_order(session, order.order_id))
 
     @reads
-    def order(self, session: Session, order_id: str) -> OrderRecord | None:
+    def order(self, connection: Connection, order_id: str) -> OrderRecord | None:
         """Return the order, or None."""
-        row = session.get(OrderRow, order_id)
+        row = row_at(connection, OrderRow, order_id)
         return None if row is None else order_record(row)
 
     async def orders(
@@ -63,8 +71,8 @@ class OrderQueries(Queries):
         """Change what the order shows, with its audit row; ``since`` moves only when state or waiting_for change.
 
         Repeating gives the same. A change that is older than the last one (``as_of``) writes its audit row and nothing
-        else; the record that is returned tells. An order that ends gives its open fingerprint free, unless it is not
-        known, or was given up to learn, whether it was sold.
+        else, one by another ``owner`` nothing; the record that is returned tells. An order that ends gives its open
+        fingerprint free, unless it is not known, or was given up to learn, whether it was sold.
 
         Raises:
             InvariantBroken: ``order-missing``.
@@ -79,32 +87,36 @@ class OrderQueries(Queries):
     def _change_order(
         self, session: Session, order_id: str, change: OrderChange, event: AuditEvent | None, now: datetime
     ) -> OrderRecord:
-        row = locked_order(session, order_id)
-        if _apply(row, change, now):
-            row.updated_at = now
-        if row.open_fingerprint is not None and _ends_settled(session, row):
-            row.open_fingerprint = None
+        connection = session.connection()
+        row = row_at(connection, OrderRow, order_id, locked=True)
+        if row is None:
+            raise order_missing(order_id)
+        if change.owner is not None and change.owner != (row.workflow_id, row.run_id):
+            return order_record(row)
+        different = _differences(row, change, now)
+        if row.open_fingerprint is not None and _ends_settled(connection, order_id, different.get("state", row.state)):
+            different["open_fingerprint"] = None
+        if different:
+            different["version"] = row.version + 1
+            change_row(connection, OrderRow, (order_id,), different)
+            row = row_at(connection, OrderRow, order_id)
+            assert row is not None
         if event is not None:
             write_event(session, event)
-        session.flush()
         return order_record(row)
 
     @writes
     def write_look(self, session: Session, order_id: str, look: Look) -> None:
         """Remember the last look of the poll. Raises ``InvariantBroken('order-missing')``."""
-        change = (
-            update(OrderRow)
-            .where(OrderRow.order_id == order_id)
-            .values(looked_at=look.looked_at, next_look_at=look.next_at, look=look.outcome)
-        )
-        if hits(session, change) != 1:
+        seen = {"its_order": order_id, "at": look.looked_at, "next": look.next_at, "outcome": look.outcome}
+        if session.connection().execute(_LOOKED, seen).rowcount != 1:
             raise order_missing(order_id)
 
     @reads
-    def open_orders_like(self, session: Session, fingerprint: str) -> tuple[str, ...]:
+    def open_orders_like(self, connection: Connection, fingerprint: str) -> tuple[str, ...]:
         """Return the ids of orders that hold this open fingerprint: one at most, the key is unique."""
         query = select(OrderRow.order_id).where(OrderRow.open_fingerprint == fingerprint)
-        return tuple(session.scalars(query))
+        return tuple(connection.scalars(query))
 
     async def issued_orders_like(self, fingerprint: str) -> tuple[OrderRecord, ...]:
         """Return orders of an equal request whose certificate is recorded, newest first; ended ones left out."""
@@ -114,32 +126,32 @@ class OrderQueries(Queries):
         return await self._listed(query, limit=50)
 
     @reads
-    def order_with_request_id(self, session: Session, account: str, request_id: str) -> OrderRecord | None:
+    def order_with_request_id(self, connection: Connection, account: str, request_id: str) -> OrderRecord | None:
         """Return the order that holds this request id as its reservation, whatever its state."""
         query = select(OrderRow).where(OrderRow.account == account, OrderRow.reserved_request_id == request_id)
-        row = session.scalar(query)
+        row = connection.execute(query).first()
         return None if row is None else order_record(row)
 
     @reads
-    def order_at_seller(self, session: Session, account: str, seller_order_id: str) -> OrderRecord | None:
+    def order_at_seller(self, connection: Connection, account: str, seller_order_id: str) -> OrderRecord | None:
         """Return our order that has this number at the seller, or None; the pair is unique."""
         query = select(OrderRow).where(OrderRow.account == account, OrderRow.seller_order_id == seller_order_id)
-        row = session.scalar(query)
+        row = connection.execute(query).first()
         return None if row is None else order_record(row)
 
     @reads
-    def _listed(self, session: Session, query: Select[OrderRow], limit: int) -> tuple[OrderRecord, ...]:
+    def _listed(self, connection: Connection, query: Select[OrderRow], limit: int) -> tuple[OrderRecord, ...]:
         newest_first = query.order_by(OrderRow.created_at.desc(), OrderRow.order_id).limit(limit)
-        return tuple(order_record(row) for row in session.scalars(newest_first))
+        return tuple(order_record(row) for row in connection.execute(newest_first))
 
     @reads
-    def _taken(self, session: Session, order_id: str, seller_order_id: str, refusal: RuleBroken) -> EvercertError:
+    def _taken(self, connection: Connection, order_id: str, seller_order_id: str, refusal: RuleBroken) -> EvercertError:
         """Return the error that says who holds the seller's number; the refusal itself when nobody does."""
         ours = select(OrderRow.account).where(OrderRow.order_id == order_id).scalar_subquery()
         query = select(OrderRow.order_id).where(
             OrderRow.account == ours, OrderRow.seller_order_id == seller_order_id, OrderRow.order_id != order_id
         )
-        holder = session.scalar(query)
+        holder = connection.scalar(query)
         return refusal if holder is None else _number_taken(holder)
 
 
@@ -182,13 +194,14 @@ def _requested(order: NewOrder, now: datetime) -> AuditEvent:
     )
 
 
-def _apply(row: OrderRow, change: OrderChange, now: datetime) -> bool:
-    """Write a change into a row; tell whether anything became different."""
+def _differences(row: Row[Any], change: OrderChange, now: datetime) -> dict[str, Any]:
+    """Return the columns that a change makes different, with their new values."""
+    wanted: dict[str, Any] = {}
     if change.as_of is not None:
         if row.as_of is not None and change.as_of < row.as_of:
-            return False
-        row.as_of = change.as_of
-    wanted = {name: value for name in _PLAIN_CHANGES if (value := getattr(change, name)) is not None}
+            return {}
+        wanted["as_of"] = change.as_of
+    wanted |= {name: value for name in _PLAIN_CHANGES if (value := getattr(change, name)) is not None}
     if change.clear_until:
         wanted["until"] = None
     if change.seller_order_id:
@@ -196,21 +209,21 @@ def _apply(row: OrderRow, change: OrderChange, now: datetime) -> bool:
     if change.charged is not None:
         wanted["charged_amount"], wanted["charged_currency"] = change.charged.amount, change.charged.currency
     different = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-    for name, value in different.items():
-        setattr(row, name, value)
     if {"state", "waiting_for"} & different.keys():
-        row.since = now
-    return bool(different)
+        different["since"] = now
+    if different.keys() - {"as_of"}:
+        different["updated_at"] = now
+    return different
 
 
-def _ends_settled(session: Session, row: OrderRow) -> bool:
+def _ends_settled(connection: Connection, order_id: str, state: str) -> bool:
     """Tell whether an order is over and it is known whether it was sold."""
-    if row.state not in {state.value for state, facts in STATES.items() if facts.is_end}:
+    if state not in _ENDS:
         return False
     lost = select(ActRow.act_id).where(
-        ActRow.order_id == row.order_id, ActRow.kind == ActKind.PURCHASE.value, ActRow.state.in_(_MAYBE_SOLD)
+        ActRow.order_id == order_id, ActRow.kind == ActKind.PURCHASE.value, ActRow.state.in_(_MAYBE_SOLD)
     )
-    return session.scalar(lost) is None
+    return connection.scalar(lost) is None
 
 
 def _number_taken(holder: str) -> Ambiguous:

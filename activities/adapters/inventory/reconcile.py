@@ -1,14 +1,23 @@
 """Reconcile first: where the inventory stands, why and since when it is in doubt, and what ends that."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.database_file import file_of, file_sequence
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, reads, write_event, write_event_past, writes
+from activities.adapters.inventory.session import (
+    Queries,
+    installation_row,
+    reads,
+    row_at,
+    write_event,
+    write_event_past,
+    writes,
+)
 from activities.adapters.inventory.tables import AccountRow, ActRow, AuditRow, InstallationRow
 from domain import ids
 from domain.errors import InvalidRequest
@@ -33,16 +42,16 @@ class ReconcileQueries(Queries):
         return told.model_copy(update={"file_sequence": in_file})
 
     @reads
-    def _standing(self, session: Session, mark: Watermark | None) -> Standing:
-        row = session.get_one(InstallationRow, 1)
-        newest = session.scalars(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1)).first()
-        there = session.get(AuditRow, mark.sequence) if mark is not None else None
+    def _standing(self, connection: Connection, mark: Watermark | None) -> Standing:
+        row = installation_row(connection)
+        newest = connection.execute(select(AuditRow).order_by(AuditRow.sequence.desc()).limit(1)).first()
+        there = row_at(connection, AuditRow, mark.sequence) if mark is not None else None
         return Standing(
             installation_id=row.installation_id,
             newest=newest.sequence if newest is not None else 0,
             newest_event_id=newest.event_id if newest is not None else "",
             event_id_there=there.event_id if there is not None else "",
-            sent_until=session.scalar(select(func.max(ActRow.send_deadline))),
+            sent_until=connection.scalar(select(func.max(ActRow.send_deadline))),
         )
 
     async def _database_mark(self) -> str:
@@ -51,11 +60,10 @@ class ReconcileQueries(Queries):
         return "/".join(told) if any(told) else ""
 
     @reads
-    def _ask(self, session: Session, question: str) -> str:
+    def _ask(self, connection: Connection, question: str) -> str:
         try:
-            return str(session.scalar(text(question)))
+            return str(connection.scalar(text(question)))
         except DBAPIError:
-            session.rollback()
             return ""
 
     @writes
@@ -104,22 +112,22 @@ class ReconcileQueries(Queries):
             InvalidRequest: ``account-not-found``.
         """
         row = session.get_one(InstallationRow, 1, with_for_update=True)
-        before = _wait(session, row, account)
+        before = _wait(session.connection(), row, account)
         later = (AccountRow.compared_at.is_(None)) | (AccountRow.compared_at < at)
         # A statement, not the row: the account's version is for those who edit it.
         session.execute(update(AccountRow).where(AccountRow.name == account, later).values(compared_at=at))
-        if before is None or _wait(session, row, account) is not None:
+        if before is None or _wait(session.connection(), row, account) is not None:
             return False
         write_event(session, event)
-        if is_over(_installation(row), _accounts(session)):
+        if is_over(_installation(row), _accounts(session.connection())):
             write_event(session, _finished(row, event))
             row.reconcile_since, row.reconcile_reason = None, ""
         return True
 
     @reads
-    def reconcile_wait(self, session: Session, account: str) -> Wait | None:
+    def reconcile_wait(self, connection: Connection, account: str) -> Wait | None:
         """Return what the account waits for, or None. Raises ``InvalidRequest('account-not-found')``."""
-        return _wait(session, session.get_one(InstallationRow, 1), account)
+        return _wait(connection, installation_row(connection), account)
 
     async def reconcile_pending(self, account: str) -> str:
         """Return why nothing may leave for the account, or ``""``."""
@@ -127,10 +135,10 @@ class ReconcileQueries(Queries):
         return "" if wait is None else wait.reason
 
     @reads
-    def is_look_fresh(self, session: Session, account: str, looked_at: datetime) -> bool:
+    def is_look_fresh(self, connection: Connection, account: str, looked_at: datetime) -> bool:
         """Tell whether a look from then shows whatever was sent unknown to this inventory."""
-        installation = _installation(session.get_one(InstallationRow, 1))
-        return is_fresh(looked_at, installation, _account(session, account))
+        installation = _installation(installation_row(connection))
+        return is_fresh(looked_at, installation, _account(connection, account))
 
     @writes
     def mark_database(self, session: Session, mark: str) -> None:
@@ -147,7 +155,7 @@ class ReconcileQueries(Queries):
             write_event(session, event)
 
 
-def _installation(row: InstallationRow) -> Installation:
+def _installation(row: InstallationRow | Row[Any]) -> Installation:
     return Installation(
         installation_id=row.installation_id,
         reconcile_since=row.reconcile_since,
@@ -156,20 +164,20 @@ def _installation(row: InstallationRow) -> Installation:
     )
 
 
-def _accounts(session: Session) -> tuple[AccountRecord, ...]:
-    rows = session.scalars(select(AccountRow).execution_options(populate_existing=True))
+def _accounts(connection: Connection) -> tuple[AccountRecord, ...]:
+    rows = connection.execute(select(AccountRow))
     return tuple(record(AccountRecord, row) for row in rows)
 
 
-def _account(session: Session, name: str) -> AccountRecord:
-    row = session.get(AccountRow, name, populate_existing=True)
+def _account(connection: Connection, name: str) -> AccountRecord:
+    row = row_at(connection, AccountRow, name)
     if row is None:
         raise InvalidRequest("account-not-found", "There is no seller account of that name.")
     return record(AccountRecord, row)
 
 
-def _wait(session: Session, row: InstallationRow, account: str) -> Wait | None:
-    return wait_of(_installation(row), _account(session, account))
+def _wait(connection: Connection, row: InstallationRow | Row[Any], account: str) -> Wait | None:
+    return wait_of(_installation(row), _account(connection, account))
 
 
 def _finished(row: InstallationRow, last: AuditEvent) -> AuditEvent:

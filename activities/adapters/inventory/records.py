@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from activities.adapters.inventory.tables import ActRow, Base, CertificateRow, OrderRow, VersionRow
+from sqlalchemy import Row
+
+from activities.adapters.inventory.tables import ActRow, Base, OrderRow
 from domain.inventory import ActRecord, CertificateRecord, OrderRecord, VersionRecord, VersionState
 from domain.seller import Message, Money
 
@@ -14,12 +16,12 @@ _ORDER_FIELDS = set(OrderRecord.model_fields) - {"price", "charged", "seller_ord
 _ACT_FIELDS = set(ActRecord.model_fields) - {"price", "charged"}
 
 
-def record(kind: type[RecordT], row: Base) -> RecordT:
+def record(kind: type[RecordT], row: Base | Row[Any]) -> RecordT:
     """Return the record whose fields are called like the row's columns."""
     return kind.model_validate({name: getattr(row, name) for name in kind.model_fields})
 
 
-def order_record(row: OrderRow) -> OrderRecord:
+def order_record(row: OrderRow | Row[Any]) -> OrderRecord:
     """Return the record of an order."""
     return OrderRecord.model_validate(
         {name: getattr(row, name) for name in _ORDER_FIELDS}
@@ -31,7 +33,7 @@ def order_record(row: OrderRow) -> OrderRecord:
     )
 
 
-def act_record(row: ActRow) -> ActRecord:
+def act_record(row: ActRow | Row[Any]) -> ActRecord:
     """Return the record of an act."""
     return ActRecord.model_validate(
         {name: getattr(row, name) for name in _ACT_FIELDS}
@@ -42,7 +44,7 @@ def act_record(row: ActRow) -> ActRecord:
     )
 
 
-def certificate_record(row: CertificateRow, versions: Sequence[VersionRow]) -> CertificateRecord:
+def certificate_record(row: Row[Any], versions: Sequence[Row[Any]]) -> CertificateRecord:
     """Return the record of a certificate; ``versions`` are all its rows, of which only numbered ones count."""
     current = next((version for version in versions if version.state == VersionState.CURRENT), None)
     return CertificateRecord(
