@@ -680,7 +680,7 @@ class Inventory(Protocol):
         ...
 
     async def order_at_seller(self, account: str, seller_order_id: str) -> OrderRecord | None:
-        """Return our order that has this number at the seller, or None."""
+        """Return our order that has this number at the seller, or None; the seller knows accounts by their partner code."""
         ...
 
     async def take_over(

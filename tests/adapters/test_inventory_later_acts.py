@@ -9,7 +9,7 @@ from activities.adapters.inventory import SqlInventory, later_acts, open_invento
 from activities.adapters.inventory.failures import RuleBroken
 from domain import ids
 from domain.errors import EvercertError, InvariantBroken, Refused
-from domain.inventory import ActKind, ActRecord, ActState, NewOrder, OrderChange
+from domain.inventory import AccountRecord, ActKind, ActRecord, ActState, Environment, NewOrder, OrderChange
 from domain.seller import Money
 from tests.adapters.inventory_support import (
     NOW,
@@ -165,6 +165,23 @@ async def test_an_order_is_found_by_its_number_at_the_seller(inventory: SqlInven
     assert found is not None and found.order_id == placed.order_id
     for account, number in (("live", "4711"), ("sandbox", "4712"), ("sandbox", "")):
         assert await inventory.order_at_seller(account, number) is None
+
+
+async def test_what_another_entry_of_the_same_partner_has_bought_is_found_too(inventory: SqlInventory) -> None:
+    """The seller knows no entries of ours: adopted through each of two, one sale would be two orders."""
+    placed = await bought(inventory, order())
+    for name, partner in (("sandbox", "P"), ("second", "P"), ("stranger", "Q")):
+        entry = AccountRecord(
+            name=name,
+            environment=Environment.SANDBOX,
+            base_url="http://seller.test",
+            partner_code=partner,
+            secret_id=name,
+        )
+        await inventory.add_account(entry, b"sealed", event(name, "account.added"))
+    found = await inventory.order_at_seller("second", "4711")
+    assert found is not None and found.order_id == placed.order_id
+    assert await inventory.order_at_seller("stranger", "4711") is None
 
 
 SEEN = ("issue-1", "run-1")

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import order_record
@@ -19,7 +19,7 @@ from activities.adapters.inventory.session import (
     write_event,
     writes,
 )
-from activities.adapters.inventory.tables import ActRow, OrderRow
+from activities.adapters.inventory.tables import AccountRow, ActRow, OrderRow
 from domain import ids, purchase
 from domain.errors import Ambiguous, EvercertError
 from domain.inventory import ActKind, ActState, AuditEvent, Look, NewOrder, OrderChange, OrderRecord
@@ -134,9 +134,15 @@ class OrderQueries(Queries):
 
     @reads
     def order_at_seller(self, connection: Connection, account: str, seller_order_id: str) -> OrderRecord | None:
-        """Return our order that has this number at the seller, or None; the pair is unique."""
-        query = select(OrderRow).where(OrderRow.account == account, OrderRow.seller_order_id == seller_order_id)
-        row = connection.execute(query).first()
+        """Return our order that has this number at the seller, or None.
+
+        Accounts with one partner code and environment are one to the seller, so what another entry has bought counts too.
+        """
+        mine, other = aliased(AccountRow), aliased(AccountRow)
+        is_one = and_(mine.partner_code == other.partner_code, mine.environment == other.environment)
+        entries = select(other.name).join(mine, is_one).where(mine.name == account)
+        of_seller = or_(OrderRow.account == account, OrderRow.account.in_(entries))
+        row = connection.execute(select(OrderRow).where(of_seller, OrderRow.seller_order_id == seller_order_id)).first()
         return None if row is None else order_record(row)
 
     @reads
