@@ -7,8 +7,10 @@ redirected or logged in here, and no exception of the HTTP library, which would 
 """
 
 import asyncio
+import importlib.util
 import json
 import ssl
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,9 +20,17 @@ import httpx
 
 from activities.ports import SendGate
 
+if importlib.util.find_spec("sniffio") is None:
+    # httpx's transport asks for it at each lock and event of a call, ten times, and Python would search its whole path in vain
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
+
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
+_CONNECTIONS = 20
+_KEPT_SECONDS = 30.0
+"""How long a connection is kept for the next read; one that the peer closed meanwhile is noticed and not used."""
+
 _LONGEST_PAUSE = timedelta(days=1)
 _JSON_HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
@@ -112,10 +122,12 @@ class HttpClient:
         self._tls = tls or default_trust()
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
-        self._pool = self._client(keep=10)
+        self._pool = self._client(keep=_CONNECTIONS)
 
     def _client(self, *, keep: int) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=20, max_keepalive_connections=keep)
+        limits = httpx.Limits(
+            max_connections=_CONNECTIONS, max_keepalive_connections=keep, keepalive_expiry=_KEPT_SECONDS
+        )
         return httpx.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, limits=limits)
 
     async def post_json(

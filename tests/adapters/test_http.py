@@ -1,6 +1,7 @@
 """The one door: on which side of the line a POST failed, and what never gets out."""
 
 import asyncio
+import sys
 import traceback
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -71,6 +72,49 @@ async def test_open_gate_is_asked_once_and_the_connection_is_fresh(client: HttpC
         await client.post_json(server.url, PAYLOAD, gate=gate)
     assert gate.asked == 1
     assert len(server.exchanges) == 2
+
+
+async def answering_again_and_again(exchange: Exchange) -> None:
+    while True:
+        await exchange.read_head()
+        await exchange.read_body()
+        await exchange.write(response(b"{}"))
+
+
+async def test_all_connections_of_reads_are_kept_and_none_is_lent_to_what_costs_money(client: HttpClient) -> None:
+    async with raw_server(answering_again_and_again) as server:
+        for _ in range(2):
+            await asyncio.gather(*(client.post_json(server.url, PAYLOAD) for _ in range(15)))
+        assert len(server.exchanges) == 15
+        await client.post_json(server.url, PAYLOAD, gate=Gate())
+        assert len(server.exchanges) == 16
+        await client.close()
+
+
+async def test_a_kept_connection_that_the_peer_has_closed_is_not_used(client: HttpClient) -> None:
+    async with raw_server(answering(b"{}")) as server:
+        await client.post_json(server.url, PAYLOAD)
+        await server.finished.wait()
+        await asyncio.sleep(0.01)
+        assert (await client.post_json(server.url, PAYLOAD)).is_success
+    assert len(server.exchanges) == 2
+
+
+async def test_a_call_looks_for_no_module(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is not there is looked for anew each time, in each directory that Python knows."""
+    looked_for: list[str] = []
+
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            looked_for.append(name)
+
+    async with raw_server(answering_again_and_again) as server:
+        await client.post_json(server.url, PAYLOAD)
+        monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+        await client.post_json(server.url, PAYLOAD)
+        await client.post_json(server.url, PAYLOAD, gate=Gate())
+        await client.close()
+    assert looked_for == []
 
 
 async def test_an_early_answer_never_asks_the_gate_twice(client: HttpClient) -> None:
