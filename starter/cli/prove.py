@@ -1,6 +1,7 @@
 """``evercert prove``: the promise "one order is one sale", put to the test on this machine."""
 
 import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,7 @@ async def prove(
         full=full,
         rounds=rounds,
         seed=seed,
-        cases=tuple(_read(name) for name in case or ()),
+        cases=tuple(_read(name, database or ()) for name in case or ()),
         databases=tuple(Database(name) for name in database or ()),
         lanes=lanes,
         home=home,
@@ -95,7 +96,7 @@ async def _until_stopped(prover: "Prover") -> "Proof":
         return await proving
 
 
-def _read(name: str) -> "Case":
+def _read(name: str, databases: Sequence[DatabaseName]) -> "Case":
     from starter.prove.case import read_case
     from starter.prove.disasters import DISASTERS
 
@@ -103,6 +104,12 @@ def _read(name: str) -> "Case":
         found = read_case(name)
     except ValueError as error:
         raise InvalidRequest("usage", f"--case: {error}", next_step="evercert prove --help") from None
+    if databases and found.database.value not in {it.value for it in databases}:
+        raise InvalidRequest(
+            "usage",
+            f"--case: {name} is on {found.database}, which --database leaves out",
+            next_step=f"add --database {found.database}, or leave --database out",
+        )
     if found.kind not in DISASTERS:
         raise InvalidRequest(
             "usage", f"--case: no case is of the kind {found.kind}", next_step="kinds: " + ", ".join(DISASTERS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from starter.prove.canary import Canary, scan_everything
+from starter.prove.canary import Canary, Scanner, scan_everything
 from starter.prove.canary_machine import canaries_of, places_of
 from starter.prove.lane import Lane
 from starter.prove.replay import replay_histories
@@ -23,20 +23,20 @@ async def replayed(lane: Lane) -> Found:
     return report.count, tuple(found)
 
 
-async def searched(lane: Lane, texts: Sequence[str]) -> Found:
-    """Search histories, inventory, logs and files of a lane for every secret that it has.
-
-    Args:
-        lane: whose cases are over.
-        texts: what was said to the person who runs the proof.
-    """
+async def searched(lane: Lane) -> tuple[Found, list[Canary]]:
+    """Search histories, inventory, logs and files of a lane for every secret that it has; returns those, too."""
     await lane.note_secrets()
     canaries = await canaries_of(lane.stack)
     canaries += [Canary(f"the seller's {kind}", value.encode()) for kind, value in sorted(lane.order_secrets)]
-    places = places_of(lane.stack, lane.temporal, {"what the proof said": "\n".join(texts)})
-    report = await scan_everything(places, canaries)
+    report = await scan_everything(places_of(lane.stack, lane.temporal, {}), canaries)
     found = [str(find) for find in report.found[:_MOST_TOLD]]
     found += [
         f"nothing was searched in {lane.options.name} of: {kind}" for kind in _WANTED if not report.searched.get(kind)
     ]
-    return sum(report.searched.values()), tuple(found)
+    return (sum(report.searched.values()), tuple(found)), canaries
+
+
+def told(texts: Sequence[str], canaries: Sequence[Canary]) -> Found:
+    """Search what was said to the person who runs the proof for the secrets of all lanes."""
+    found = Scanner(canaries).scan("what the proof said", "\n".join(texts).encode())
+    return len(texts), tuple(str(find) for find in found[:_MOST_TOLD])

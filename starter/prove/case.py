@@ -98,7 +98,7 @@ def kills(
         here = []
         for pair, (repeated, database) in enumerate(pairs):
             for line in Line:
-                for place, at in enumerate(boundaries[database, line]):
+                for place, at in enumerate(boundaries.get((database, line), ())):
                     left_out = _TWINS[(place + seed + turn + again) % len(_TWINS)]
                     if line is not left_out and (place + pair + seed) % len(pairs) == turn:
                         here.append(Case("kill", at, database, repeated, line, dice.randrange(1, 1_000_000)))

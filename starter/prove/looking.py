@@ -21,7 +21,6 @@ async def look(
     started: StartedOrder | None,
     *,
     persons: Sequence[str] = (),
-    unlisted: Sequence[str] = (),
     troubles: Sequence[str] = (),
     expects: Expects = Expects.ONE_SALE,
 ) -> Facts:
@@ -31,8 +30,7 @@ async def look(
         lane: where the case ran.
         name: the only name of the case's order; sales under any id count.
         started: the order; None when it did not come to be.
-        persons: what the case saw, passed on like the next two.
-        unlisted: see ``Facts``.
+        persons: what the case saw, passed on like the next one.
         troubles: see ``Facts``.
         expects: see ``Facts``.
     """
@@ -41,7 +39,6 @@ async def look(
         posts=await _posts(lane, name),
         records=await _records(lane, name),
         persons=tuple(persons),
-        unlisted=tuple(unlisted),
         troubles=tuple(troubles),
         expects=expects,
         installation_story=await installation_story(lane),

@@ -5,13 +5,18 @@ from random import Random
 
 from starter.prove.case import Case, Database, Line, Repeated, kills
 from starter.prove.disasters import DISASTERS, Disaster, Places
+from starter.prove.kills import AND
 
 Boundaries = Mapping[tuple[Database, Line], Sequence[str]]
 """What an undisturbed run passes through, for each database and line."""
 
 SHORT_KILLS = 16
-_LONGEST_LINES = (Line.RESET,)
+LONGEST_LINES = (Line.RESET,)
 """Lines whose cases wait out the half minute in which a purchase may still leave."""
+
+_WINDOW_SECONDS = 30
+_MAY_HAVE_LEFT = ("purchase/inventory.change_act#1/after", "purchase/seller.place#1/before")
+"""A worker that dies between these two leaves a purchase that is waited for until it cannot leave any more."""
 
 
 def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int, rounds: int = 1) -> list[Case]:
@@ -37,17 +42,52 @@ def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: in
 
 
 def short_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int) -> list[Case]:
-    """Return the cases of the short form: a seeded choice of kills that spend money, and one or two of each disaster."""
+    """Return the cases of the short form: a seeded choice of kills that spend money, and one or two of each disaster.
+
+    Long ones come first, so that none is left alone at the end. What is named needs no boundaries, see ``named_cases``.
+    """
     dice = Random(seed)  # noqa: S311 - the same
-    every = [case for case in kills(boundaries, databases, seed=seed, rounds=6) if case.line not in _LONGEST_LINES]
-    spending = [case for case in every if case.at.startswith("purchase/")]
-    cases = dice.sample(spending, min(SHORT_KILLS // 2, len(spending)))
-    others = [case for case in every if case not in spending]
-    cases += dice.sample(others, min(SHORT_KILLS - len(cases), len(others)))
-    for disaster in _others():
+    quick = {key: places for key, places in boundaries.items() if key[1] not in LONGEST_LINES}
+    every = kills(quick, databases, seed=seed, rounds=6)
+    cases: list[Case] = []
+    for database in databases:  # as many on each, or the lanes of one would wait for those of the other
+        for is_spending in (True, False):
+            found = [it for it in every if it.database is database and it.at.startswith("purchase/") is is_spending]
+            cases += dice.sample(found, min(SHORT_KILLS // len(databases) // 2, len(found)))
+    cases += _some_of_each([it for it in _others() if it.places is not Places.NAMED], quick, databases, seed)
+    return sorted(cases, key=lambda case: -_about_seconds(case, quick))
+
+
+def named_cases(databases: Sequence[Database], *, seed: int) -> list[Case]:
+    """Return the cases of the short form that strike at places with a name of their own: they can begin before a survey."""
+    cases = _some_of_each([it for it in _others() if it.places is Places.NAMED], {}, databases, seed)
+    return sorted(cases, key=lambda case: -_about_seconds(case, {}))
+
+
+def _some_of_each(
+    disasters: Sequence[Disaster], boundaries: Boundaries, databases: Sequence[Database], seed: int
+) -> list[Case]:
+    dice = Random(seed)  # noqa: S311 - the same
+    cases: list[Case] = []
+    for disaster in disasters:
         found = [case for _, case in _cases_of(disaster, boundaries, databases, dice, seed)]
-        cases += dice.sample(found, min(disaster.short, len(found)))
+        left = [case for case in found if case.at not in disaster.long]
+        for _ in range(min(disaster.short, len(left))):
+            turn = databases[(seed + len(cases)) % len(databases)]
+            case = dice.choice([case for case in left if case.database is turn] or left)
+            left.remove(case)
+            cases.append(case)
     return cases
+
+
+def _about_seconds(case: Case, boundaries: Boundaries) -> int:
+    """Guess how long a case takes, to begin with the long ones; nothing is decided by it."""
+    places = list(boundaries.get((case.database, case.line), ()))
+    is_in_doubt = False
+    if all(place in places for place in _MAY_HAVE_LEFT):
+        first, last = (places.index(place) for place in _MAY_HAVE_LEFT)
+        is_in_doubt = any(at in places[first : last + 1] for at in case.at.split(AND))
+    return DISASTERS[case.kind].seconds + (_WINDOW_SECONDS if is_in_doubt or case.line in LONGEST_LINES else 0)
 
 
 def _others() -> list[Disaster]:
@@ -63,7 +103,7 @@ def _cases_of(
     usable = [database for database in databases if database in disaster.databases]
     for line in disaster.lines:
         for kind, database in enumerate(usable):
-            for number, at in enumerate(_places(disaster, boundaries[database, line], Random(turn))):  # noqa: S311
+            for number, at in enumerate(_places(disaster, boundaries.get((database, line), ()), Random(turn))):  # noqa: S311
                 its_database = (number // around + turn + turn // around) % len(usable)
                 if disaster.places is Places.NAMED or kind == its_database:
                     repeated = list(Repeated)[(number + turn) % len(Repeated)]

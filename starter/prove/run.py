@@ -1,4 +1,8 @@
-"""Runs a proof: starts everything on free ports in a temporary home, surveys, runs the cases side by side, and judges."""
+"""Runs a proof: starts everything on free ports in a temporary home, surveys, runs the cases side by side, and judges.
+
+All of that overlaps: lanes open while others work, cases that need no survey begin with it, and a lane that finds no case any
+more is checked while others still run. Judged is a case when there is what to compare it with.
+"""
 
 import asyncio
 import logging
@@ -10,15 +14,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from starter.prove.afterwards import Found, replayed, searched
+from activities.adapters.build import upgrade_inventory
+from starter.prove.afterwards import Found, replayed, searched, told
+from starter.prove.canary import Canary
 from starter.prove.case import Case, Database, Line
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import TRIED_AGAIN, undisturbed
 from starter.prove.lane import Lane, LaneOptions, open_lane
-from starter.prove.plan import all_cases, short_cases
-from starter.prove.postgres import PrivatePostgres, postgres_unavailable, private_postgres
+from starter.prove.plan import LONGEST_LINES, all_cases, named_cases, short_cases
+from starter.prove.postgres import PrivatePostgres, postgres_unavailable, private_postgres, require_postgres
 from starter.prove.trial import Trial
 from starter.prove.verdict import Facts, breaches
+from starter.prove.work import Work
 from starter.prove.workers import HOST_MODULE, WorkerHost
 from starter.server import DevServer, find_binary
 
@@ -110,6 +117,27 @@ class Proof:
 
 Say = Callable[[str], None]
 
+_SURVEY = "undisturbed"
+_LONG_LINES_FIRST = (Line.RESET, Line.SLOW, Line.LOST, Line.TORN, Line.PLAIN)
+_REPLAYED, _SEARCHED = "histories replayed", "places searched for secrets"
+_OPENING_TOGETHER = 4
+"""Sandboxes that start together slow each other down; but most of an opening is waiting for Temporal to know its names."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A case that is over and not judged yet.
+
+    Attributes:
+        trial: with what its workers passed.
+        facts: as both sides showed them.
+        seconds: that it took.
+    """
+
+    trial: Trial
+    facts: Facts
+    seconds: float
+
 
 class Prover:
     """Runs one proof."""
@@ -120,9 +148,15 @@ class Prover:
         self._said: list[str] = []
         self.proof = Proof(seed=options.seed)
         self._boundaries: dict[tuple[Database, Line], tuple[str, ...]] = {}
-        self._known: dict[Database, frozenset[str]] = {}
         self._made = 0
-        self._opening = asyncio.Lock()
+        self._count, self._done = 0, 0
+        self._work = Work()
+        self._surveyed: dict[tuple[Database, Line], asyncio.Event] = {}
+        self._unjudged: list[_Ended] = []
+        self._canaries: list[Canary] = []
+        self._found: dict[str, list[Found]] = {name: [] for name in (_REPLAYED, _SEARCHED)}
+        self._opening = asyncio.Semaphore(_OPENING_TOGETHER)
+        self._upgrading = asyncio.Lock()
 
     def _say(self, text: str) -> None:
         self._said.append(text)
@@ -130,15 +164,15 @@ class Prover:
 
     async def run(self) -> Proof:
         """Run it; cancelled, it stops everything that it started and keeps what it has found."""
+        self._databases = self._chosen_databases()
         home = self._options.home or Path(tempfile.mkdtemp(prefix="evercert-prove-"))
         home.mkdir(parents=True, exist_ok=True)
         try:
             async with AsyncExitStack() as open_:
                 open_.enter_context(_libraries_log_to(home / "prove.log"))
                 await self._open(home, open_)
-                await self._survey()
-                await self._run_cases()
-                await self._check_all()
+                await self._work_off()
+                self._note_checks()
         except asyncio.CancelledError:
             self.proof.interrupted = True
         finally:
@@ -148,33 +182,36 @@ class Prover:
                 self._say(f"logs and traces are kept in {home}")
         return self.proof
 
+    def _chosen_databases(self) -> tuple[Database, ...]:
+        """Return the databases of this proof; PostgreSQL is left out where it cannot be had and was not asked for.
+
+        Raises:
+            Misconfigured: ``postgres-missing``: it was asked for.
+        """
+        options = self._options
+        asked = options.databases or tuple(dict.fromkeys(case.database for case in options.cases))
+        if Database.POSTGRESQL in asked:
+            require_postgres(f"--database {Database.POSTGRESQL}" if options.databases else "--case …:postgresql:…")
+        why = "" if asked else postgres_unavailable()
+        if not why:
+            return asked or tuple(Database)
+        self.proof.left_out.append(f"PostgreSQL: {why}")
+        return (Database.SQLITE,)
+
     async def _open(self, home: Path, open_: AsyncExitStack) -> None:
         self._home = home
-        self._databases = self._chosen_databases()
         self._say("starting a private Temporal server, sandboxes and inventories on free ports")
         self._host = await open_.enter_async_context(WorkerHost(home / "host.log", self._options.host_module))
-        self._server = await open_.enter_async_context(DevServer(await find_binary(self._say), home / "temporal"))
+        self._server = DevServer(await find_binary(self._say), home / "temporal")
         self._postgres: PrivatePostgres | None = None
-        if Database.POSTGRESQL in self._databases:
-            self._postgres = await open_.enter_async_context(private_postgres(home / "postgresql"))
-        per_database = max(1, self._options.lanes // len(self._databases))
-        opening = [
-            open_.enter_async_context(self._lane(database, server=self._server))
-            for database in self._databases
-            for _ in range(per_database)
-        ]
-        # One after the other: sandboxes that start together only slow each other down.
-        self._lanes = [await one for one in opening]
+        with _only_error():
+            async with asyncio.TaskGroup() as starting:
+                starting.create_task(open_.enter_async_context(self._server))
+                if Database.POSTGRESQL in self._databases:
+                    starting.create_task(self._open_postgres(open_))
 
-    def _chosen_databases(self) -> tuple[Database, ...]:
-        wanted = self._options.databases or tuple(Database)
-        why = postgres_unavailable() if Database.POSTGRESQL in wanted else ""
-        if not why:
-            return wanted
-        if self._options.databases:
-            self._say(f"PostgreSQL cannot be had here: {why}")
-        self.proof.left_out.append(f"PostgreSQL: {why}")
-        return tuple(database for database in wanted if database is not Database.POSTGRESQL) or (Database.SQLITE,)
+    async def _open_postgres(self, open_: AsyncExitStack) -> None:
+        self._postgres = await open_.enter_async_context(private_postgres(self._home / "postgresql"))
 
     @asynccontextmanager
     async def _lane(
@@ -199,110 +236,153 @@ class Prover:
                 called = name.replace("-", "_")
                 url = await postgres.new_database(called)
                 options = replace(options, inventory_url=url, postgres=postgres, database_name=called)
-            async with self._opening:  # Alembic upgrades one database of a process at a time
+            async with self._opening:
+                await self._upgrade(options)
                 lane = await open_.enter_async_context(open_lane(options, self._host, lambda _: None))
             yield lane
 
-    # the survey
+    async def _upgrade(self, options: LaneOptions) -> None:
+        """Make the tables of a lane's inventory; Alembic does that for one database of a process at a time."""
+        options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        url = options.inventory_url or f"sqlite:///{options.home / 'data' / 'inventory.db'}"
+        async with self._upgrading:
+            await upgrade_inventory(url, options.home / "evercert.sequence")
 
-    async def _survey(self) -> None:
-        """Let an order run undisturbed on every line and database: what it passes is the list of boundaries."""
+    # what is to be done
+
+    @property
+    def _lanes_each(self) -> int:
+        """How many cases of each database run side by side."""
+        return max(1, self._options.lanes // len(self._databases))
+
+    async def _work_off(self) -> None:
+        """Let every lane take the next case of its database until none is left, and check what it did."""
+        with _only_error():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._plan())
+                for database in self._databases:
+                    for _ in range(self._lanes_each):
+                        group.create_task(self._serve(database))
+
+    async def _plan(self) -> None:
+        """Survey what the cases need, and add cases as soon as it is known where they strike."""
+        options, databases = self._options, self._databases
         lines = self._lines()
-        wanted = [Case("undisturbed", "", database, line=line) for database in self._databases for line in lines]
-        self._say(f"surveying {len(wanted)} undisturbed orders: what they pass through is where workers will be struck")
-        await self._share(wanted, self._survey_one)
-        for line in lines:
-            here = {place for database in self._databases for place in self._boundaries.get((database, line), ())}
-            self.proof.boundaries[line.value] = len(here)
-        for database in self._databases:
-            passed = [self._boundaries.get((database, line), ()) for line in lines]
-            self._known[database] = frozenset(TRIED_AGAIN).union(*passed)
+        survey = [Case("undisturbed", "", database, line=line) for line in lines for database in databases]
+        self._surveyed = {(case.database, case.line): asyncio.Event() for case in survey}
+        self._say(f"surveying {len(survey)} undisturbed orders: what they pass through is where workers will be struck")
+        await self._work.add(survey)
+        if options.cases:
+            await self._add_cases(options.cases, are_last=True)
+        elif options.full:
+            await self._until_surveyed(lines)
+            cases = all_cases(self._boundaries, databases, seed=options.seed, rounds=options.rounds)
+            await self._add_cases(cases, are_last=True)
+        else:
+            await self._add_cases(named_cases(databases, seed=options.seed))
+            await self._until_surveyed([line for line in lines if line not in LONGEST_LINES])
+            await self._add_cases(short_cases(self._boundaries, databases, seed=options.seed), are_last=True)
+        self._say(f"running {self._count} cases, {self._lanes_each * len(databases)} side by side")
+        await self._until_surveyed(lines)
+        self._end_survey(lines)
 
     def _lines(self) -> list[Line]:
-        """Return the lines to survey: all, unless only cases are named that are compared with none but their own."""
+        """Return the lines to survey: all, unless only cases are named that are compared with none but their own.
+
+        The longest come first.
+        """
         named = self._options.cases
         if self._options.lines:
-            return list(self._options.lines)
-        if not named or any(DISASTERS[case.kind].goes_on for case in named):
-            return list(Line)
-        return sorted({case.line for case in named})
+            wanted = set(self._options.lines)
+        elif not named or any(DISASTERS[case.kind].goes_on for case in named):
+            wanted = set(Line)
+        else:
+            wanted = {case.line for case in named}
+        return [line for line in _LONG_LINES_FIRST if line in wanted]
 
-    async def _survey_one(self, lane: Lane, case: Case) -> None:
+    async def _add_cases(self, cases: Sequence[Case], *, are_last: bool = False) -> None:
+        self._count += len(cases)
+        self.proof.missing += len(cases)
+        await self._work.add(cases, are_last=are_last)
+
+    async def _until_surveyed(self, lines: Sequence[Line]) -> None:
+        for (_, line), surveyed in self._surveyed.items():
+            if line in lines:
+                await surveyed.wait()
+
+    def _end_survey(self, lines: Sequence[Line]) -> None:
+        """Note what there is to compare with, and judge what had to wait for that."""
+        for line in [line for line in Line if line in lines]:
+            here = {place for database in self._databases for place in self._boundaries.get((database, line), ())}
+            self.proof.boundaries[line.value] = len(here)
+        waiting, self._unjudged = self._unjudged, []
+        self._surveyed = {}
+        for ended in waiting:
+            self._judge(ended)
+
+    # the cases
+
+    async def _serve(self, database: Database) -> None:
+        """Do cases of a database until none is left; what needs no lane of its own is done in one that is opened once."""
+        async with AsyncExitStack() as open_:
+            lane: Lane | None = None
+            while (case := await self._work.next(database)) is not None:
+                if case.kind != _SURVEY and not self._may_run(case):
+                    continue
+                if case.kind != _SURVEY and _needs_own_lane(case):
+                    await self._run_alone(case)
+                    continue
+                if lane is None:
+                    lane = await open_.enter_async_context(self._lane(database, server=self._server))
+                if case.kind == _SURVEY:
+                    await self._survey(lane, case)
+                else:
+                    await self._run_case(lane, case)
+            if lane is not None:
+                await self._check(lane)
+
+    async def _survey(self, lane: Lane, case: Case) -> None:
+        """Let an order run undisturbed: what it passes is the list of boundaries of its line and database."""
         trial = Trial(lane, case)
 
         async def survey(trial: Trial) -> None:
             self._boundaries[case.database, case.line] = await undisturbed(trial)
 
-        await self._judge(trial, survey)
+        ended = await self._run(trial, survey)
+        self._judge(ended)
+        self._surveyed[case.database, case.line].set()
 
-    # the cases
-
-    async def _run_cases(self) -> None:
-        options = self._options
-        cases = list(options.cases)
-        if not cases:
-            found, databases, seed = self._boundaries, self._databases, options.seed
-            if options.full:
-                cases = all_cases(found, databases, seed=seed, rounds=options.rounds)
-            else:
-                cases = short_cases(found, databases, seed=seed)
-        self._count, self._done = len(cases), 0
-        self.proof.missing = len(cases)
-        self._say(f"running {len(cases)} cases on {len(self._lanes)} lanes")
-        await self._share(cases, self._run_case)
-
-    async def _run_case(self, lane: Lane, case: Case) -> None:
+    def _may_run(self, case: Case) -> bool:
+        """Tell whether a case can be run on this machine; what it leaves out is noted either way."""
         disaster = DISASTERS[case.kind]
         self._note_left_out(disaster.kind, disaster.left_out)
         if why := disaster.unavailable(case):
             self._note_left_out(f"{case.kind} on {case.database}", why)
             self._count_one("left out", 0.0, case)
-            return
-        listed = self._boundaries.get((case.database, case.line), ())
-        known = self._known[case.database]
-        limit = disaster.limit_seconds
-        own_database = disaster.has_own_database_server and case.database is Database.POSTGRESQL
-        same_window = disaster.visibility_minutes == lane.options.visibility_minutes
-        if same_window and not disaster.is_private and not own_database:
-            outcome = await self._judge(Trial(lane, case, listed, known), disaster.run, limit)
+        return not why
+
+    async def _run_alone(self, case: Case) -> None:
+        disaster = DISASTERS[case.kind]
+        async with self._lane(
+            case.database,
+            server=None if disaster.is_private else self._server,
+            visibility_minutes=disaster.visibility_minutes,
+            has_own_database_server=_has_own_database(case),
+        ) as own:
+            await self._run_case(own, case)
+
+    async def _run_case(self, lane: Lane, case: Case) -> None:
+        disaster = DISASTERS[case.kind]
+        ended = await self._run(Trial(lane, case), disaster.run, disaster.limit_seconds)
+        if self._surveyed:
+            self._unjudged.append(ended)
         else:
-            async with self._lane(
-                case.database,
-                server=None if disaster.is_private else self._server,
-                visibility_minutes=disaster.visibility_minutes,
-                has_own_database_server=own_database,
-            ) as own:
-                outcome = await self._judge(Trial(own, case, listed, known), disaster.run, limit)
-        self._count_one("BROKEN" if outcome.breaches else "ok", outcome.seconds, case)
-        for breach in outcome.breaches:
-            self._say(f"              {breach}")
+            self._judge(ended)
 
-    def _count_one(self, word: str, seconds: float, case: Case) -> None:
-        self._done += 1
-        self.proof.missing -= 1
-        self._say(f"[{self._done:>4}/{self._count}] {word:<6} {seconds:5.1f} s  {case.name}")
-
-    def _note_left_out(self, what: str, why: str) -> None:
-        if why and (told := f"{what}: {why}") not in self.proof.left_out:
-            self.proof.left_out.append(told)
-
-    async def _check_all(self) -> None:
-        """Replay every history and search every secret, in each lane that was used."""
-        self._say("replaying every history with the present code, and searching every secret")
-        used = [lane for lane in self._lanes if lane.has_run]
-        self._note_check("histories replayed", [await replayed(lane) for lane in used])
-        self._note_check("places searched for secrets", [await searched(lane, self._said) for lane in used])
-
-    def _note_check(self, name: str, found: Sequence[Found]) -> None:
-        breaches = tuple(breach for _, here in found for breach in here)
-        self.proof.checks.append(Check(name, sum(count for count, _ in found), breaches))
-        for breach in breaches:
-            self._tell(f"BROKEN  {name}: {breach}")
-
-    async def _judge(
+    async def _run(
         self, trial: Trial, run: Callable[[Trial], Awaitable[None]], limit_seconds: float | None = None
-    ) -> Outcome:
-        """Run a case, look at both sides, and judge; whatever goes wrong in it is a breach and ends no other case."""
+    ) -> _Ended:
+        """Run a case and look at both sides; whatever goes wrong in it is a trouble of it and ends no other case."""
         began = time.monotonic()
         limit = max(self._options.stuck_seconds, limit_seconds or 0)
         try:
@@ -313,23 +393,66 @@ class Prover:
         except Exception as error:  # noqa: BLE001 - a case that breaks in any way is a breach, and no other's business
             trial.troubles.append(f"{type(error).__name__}: {error}")
         facts = await _facts(trial)
-        outcome = Outcome(trial.case, facts, breaches(facts), time.monotonic() - began)
-        self.proof.outcomes.append(outcome)
         await trial.lane.clean_up(trial.started)
-        return outcome
+        return _Ended(trial, facts, time.monotonic() - began)
 
-    async def _share(self, cases: Sequence[Case], run: Callable[[Lane, Case], Awaitable[None]]) -> None:
-        """Let every lane take the next case of its database until none is left."""
-        waiting = {database: [case for case in reversed(cases) if case.database is database] for database in Database}
+    def _judge(self, ended: _Ended) -> None:
+        """Judge a case, with what undisturbed orders pass, as far as it is known."""
+        case, trial = ended.trial.case, ended.trial
+        lists = {line: self._boundaries.get((case.database, line), ()) for line in Line}
+        known = frozenset(TRIED_AGAIN).union(*lists.values())
+        facts = replace(ended.facts, unlisted=trial.unlisted(frozenset(lists[case.line]), known))
+        outcome = Outcome(case, facts, breaches(facts), ended.seconds)
+        self.proof.outcomes.append(outcome)
+        if case.kind != _SURVEY:
+            self._count_one("BROKEN" if outcome.breaches else "ok", outcome.seconds, case)
+            for breach in outcome.breaches:
+                self._say(f"              {breach}")
 
-        async def work(lane: Lane) -> None:
-            mine = waiting[lane.options.database]
-            while mine:
-                await run(lane, mine.pop())
+    def _count_one(self, word: str, seconds: float, case: Case) -> None:
+        self._done += 1
+        self.proof.missing -= 1
+        self._say(f"[{self._done:>4}/{self._count}] {word:<6} {seconds:5.1f} s  {case.name}")
 
-        async with asyncio.TaskGroup() as group:
-            for lane in self._lanes:
-                group.create_task(work(lane))
+    def _note_left_out(self, what: str, why: str) -> None:
+        if why and (told := f"{what}: {why}") not in self.proof.left_out:
+            self.proof.left_out.append(told)
+
+    # what is checked over all runs
+
+    async def _check(self, lane: Lane) -> None:
+        """Replay every history of a lane whose cases are over, and search it for every secret that it has."""
+        self._found[_REPLAYED].append(await replayed(lane))
+        found, canaries = await searched(lane)
+        self._found[_SEARCHED].append(found)
+        self._canaries += canaries
+
+    def _note_checks(self) -> None:
+        if self._canaries:
+            self._found[_SEARCHED].append(told(self._said, self._canaries))
+        for name, found in self._found.items():
+            breaches = tuple(breach for _, here in found for breach in here)
+            self.proof.checks.append(Check(name, sum(count for count, _ in found), breaches))
+            for breach in breaches:
+                self._tell(f"BROKEN  {name}: {breach}")
+
+
+def _has_own_database(case: Case) -> bool:
+    return DISASTERS[case.kind].has_own_database_server and case.database is Database.POSTGRESQL
+
+
+def _needs_own_lane(case: Case) -> bool:
+    disaster = DISASTERS[case.kind]
+    return disaster.is_private or disaster.visibility_minutes != 0 or _has_own_database(case)
+
+
+@contextmanager
+def _only_error() -> Iterator[None]:
+    """Raise the first of errors that came together, as if it had come alone: people are told of one."""
+    try:
+        yield
+    except BaseExceptionGroup as together:
+        raise together.exceptions[0] from None
 
 
 async def _facts(trial: Trial) -> Facts:

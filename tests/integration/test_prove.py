@@ -28,7 +28,9 @@ async def prove(home: Path, *cases: Case, **changes: Any) -> Proof:
 
 
 async def test_a_worker_killed_after_the_sale(tmp_path: Path) -> None:
-    proof = await prove(tmp_path, *(Case("kill", SOLD, repeated=mode, seed=1) for mode in Repeated))
+    # By the last seed Temporal misses the worker by itself; by the others the proof gives it up at once.
+    cases = [Case("kill", SOLD, repeated=mode, seed=seed) for mode, seed in zip(Repeated, (1, 2, 4), strict=True)]
+    proof = await prove(tmp_path, *cases)
     assert [outcome.breaches for outcome in proof.outcomes] == [()] * len(proof.outcomes)
     kills = [outcome for outcome in proof.outcomes if outcome.case.kind == "kill"]
     assert len(kills) == 3

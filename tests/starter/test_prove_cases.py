@@ -8,7 +8,7 @@ import pytest
 from starter.prove.case import Case, Database, Line, Repeated, kills, read_case
 from starter.prove.disasters import DISASTERS
 from starter.prove.kills import AND, chains
-from starter.prove.plan import SHORT_KILLS, all_cases, short_cases
+from starter.prove.plan import SHORT_KILLS, all_cases, named_cases, short_cases
 from starter.prove.report import headline, page, rows, summary
 from starter.prove.run import Check, Outcome, Proof
 from starter.prove.verdict import Facts, Sale, breaches
@@ -138,10 +138,33 @@ def test_the_full_form_has_a_thousand_cases_and_the_short_one_some_of_each_kind(
     cases = all_cases(many, DATABASES, seed=1)
     assert len(cases) > 1000
     assert {case.kind for case in cases} == set(DISASTERS)
-    short = short_cases(many, DATABASES, seed=1)
+    short = [*named_cases(DATABASES, seed=1), *short_cases(many, DATABASES, seed=1)]
     assert sum(case.kind == "kill" for case in short) == SHORT_KILLS
     wanted = {kind for kind, disaster in DISASTERS.items() if disaster.short}
     assert {case.kind for case in short} == wanted
+
+
+def test_the_short_form_spreads_over_both_databases_and_takes_nothing_that_lasts_for_minutes() -> None:
+    for seed in range(40):
+        named, struck = named_cases(DATABASES, seed=seed), short_cases(BOUNDARIES, DATABASES, seed=seed)
+        assert not [case.at for case in named if case.at in DISASTERS[case.kind].long]
+        assert not [case.name for case in struck if case.line is Line.RESET]
+        on_sqlite = sum(case.database is Database.SQLITE for case in (*named, *struck))
+        assert abs(2 * on_sqlite - len(named) - len(struck)) <= 6
+    alone = short_cases(BOUNDARIES, (Database.SQLITE,), seed=1)
+    assert sum(case.kind == "kill" for case in alone) == SHORT_KILLS
+    assert {case.database for case in alone} == {Database.SQLITE}
+
+
+def test_the_short_form_is_the_same_whether_the_longest_line_is_known_already_or_not() -> None:
+    early = {key: places for key, places in BOUNDARIES.items() if key[1] is not Line.RESET}
+    assert short_cases(early, DATABASES, seed=3) == short_cases(BOUNDARIES, DATABASES, seed=3)
+
+
+def test_a_line_that_no_order_got_through_has_no_cases() -> None:
+    assert {case.at for case in all_cases({}, DATABASES, seed=1)} <= {
+        place for disaster in DISASTERS.values() for place in disaster.named
+    } | {"from-the-start", "two-ids", "one-id"}
 
 
 def test_disasters_take_turns_at_the_boundaries_and_each_has_been_everywhere_at_the_end() -> None:

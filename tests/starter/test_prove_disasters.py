@@ -22,7 +22,7 @@ from starter.prove.disasters.race import commits
 from starter.prove.disasters.twins import ONE_ID, TWO_IDS, _about_the_refused, twin_places
 from starter.prove.disasters.waking import _is_locked, has_gone_on
 from starter.prove.kills import AND
-from starter.prove.plan import all_cases, short_cases
+from starter.prove.plan import all_cases, named_cases, short_cases
 from starter.prove.skew import skewed_clock
 from starter.prove.verdict import Facts, Sale, breaches
 from starter.prove.workers import WatchedWorker
@@ -75,7 +75,9 @@ def test_twelve_rounds_of_the_full_form_run_every_boundary_on_both_databases_and
 
 
 def test_the_short_form_takes_few_and_none_of_the_slow_ones() -> None:
-    kinds = [case.kind for case in short_cases(EVERYWHERE, (Database.SQLITE,), seed=1) if case.kind in OURS]
+    databases = (Database.SQLITE,)
+    short = [*named_cases(databases, seed=1), *short_cases(EVERYWHERE, databases, seed=1)]
+    kinds = [case.kind for case in short if case.kind in OURS]
     assert {kind: kinds.count(kind) for kind in kinds} == {
         **dict.fromkeys(OURS - {"freeze-late", "reset-all"}, 1), "twins": 2, "term": 2,
     }  # fmt: skip

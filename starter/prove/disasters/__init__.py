@@ -30,6 +30,7 @@ DISASTERS: dict[str, Disaster] = {
             places=Places.CHOSEN,
             choose=chains,
             goes_on=True,
+            seconds=25,
         ),
         Disaster(
             "kill-again",
@@ -46,6 +47,7 @@ DISASTERS: dict[str, Disaster] = {
             freeze,
             places=Places.BOUNDARIES,
             takes_turns=True,
+            seconds=20,
         ),
         Disaster(
             "freeze-late",
@@ -61,6 +63,7 @@ DISASTERS: dict[str, Disaster] = {
             race,
             places=Places.CHOSEN,
             choose=commits,
+            seconds=25,
         ),
         Disaster("twins", "two equal orders at once", twins, places=Places.CHOSEN, choose=twin_places, short=2),
         Disaster("reset", "the run of an order is reset to one of its events", reset, named=SINGLE),
@@ -70,7 +73,13 @@ DISASTERS: dict[str, Disaster] = {
             for kind, (about, run) in DOORS.items()
         ),
         Disaster(
-            "term", "SIGTERM of the worker at a boundary", term, places=Places.BOUNDARIES, takes_turns=True, short=2
+            "term",
+            "SIGTERM of the worker at a boundary",
+            term,
+            places=Places.BOUNDARIES,
+            takes_turns=True,
+            short=2,
+            seconds=15,
         ),
         Disaster(
             "clock",

@@ -17,7 +17,8 @@ _LONG_SECONDS = 600
 LIMIT_SECONDS = 3 * _LONG_SECONDS
 """Tries follow each other at up to ten minutes: an order goes on by itself that long after the inventory is back."""
 
-PLACES = (*MOMENTS, *(f"{moment}{_FOR}{_LONG_SECONDS} s" for moment in (Moment.RESERVED, Moment.ANSWER_HELD)))
+LONG_PLACES = tuple(f"{moment}{_FOR}{_LONG_SECONDS} s" for moment in (Moment.RESERVED, Moment.ANSWER_HELD))
+PLACES = (*MOMENTS, *LONG_PLACES)
 
 
 async def inventory_gone(trial: Trial) -> None:

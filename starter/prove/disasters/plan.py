@@ -42,6 +42,8 @@ class Disaster:
         takes_turns: of all disasters that strike at each boundary, each round of the full form takes another one there.
         goes_on: what its later workers pass is compared with the undisturbed runs of every line.
         short: how many of its cases belong to the short form.
+        long: those of ``named`` that the short form never takes, for they last many minutes.
+        seconds: how long one of them takes, about, where nothing needs to be waited out.
     """
 
     kind: str
@@ -61,3 +63,5 @@ class Disaster:
     takes_turns: bool = False
     goes_on: bool = False
     short: int = 1
+    long: tuple[str, ...] = ()
+    seconds: int = 10

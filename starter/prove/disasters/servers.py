@@ -23,6 +23,7 @@ SERVERS = (
         temporal_killed.temporal_killed,
         named=temporal_killed.MOMENTS,
         is_private=True,
+        seconds=20,
     ),
     Disaster(
         "temporal-lost",
@@ -61,6 +62,7 @@ SERVERS = (
         "the inventory's file is moved away, or its server killed, and comes back",
         inventory_gone.inventory_gone,
         named=inventory_gone.PLACES,
+        long=inventory_gone.LONG_PLACES,
         has_own_database_server=True,
         limit_seconds=inventory_gone.LIMIT_SECONDS,
     ),
@@ -70,6 +72,7 @@ SERVERS = (
         seller_away.seller_away,
         named=seller_away.PLACES,
         is_private=True,
+        seconds=25,
         left_out="timers of Temporal that last for days: shown by time-skipping tests (tests/workflows)",
     ),
     Disaster(

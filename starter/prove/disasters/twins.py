@@ -34,6 +34,9 @@ async def twins(trial: Trial) -> None:
     trial.started = orders[0]
     if place and await trial.until_struck(worker, over=_all_over(trial, orders)):
         await worker.ended.wait()
+        for order in orders:
+            trial.started = order
+            await trial.miss_worker()
         await trial.lane.start_worker()
     await _all_over(trial, orders)
     if kind == ONE_ID:
