@@ -45,6 +45,7 @@ class Trial:
         self.started: StartedOrder | None = None
         self.persons: list[str] = []
         self.troubles: list[str] = []
+        self.missed = ""
         self.expects = Expects.ONE_SALE
         self._passed: dict[bool, dict[str, None]] = {False: {}, True: {}}
 
@@ -91,7 +92,8 @@ class Trial:
             self.compare(worker, goes_on=goes_on)
         has_struck = any(worker.has_struck for worker in workers)
         if not has_struck:
-            self.troubles.append(f"never came to {self.case.at}")
+            self.missed = f"never came to {self.case.at}"
+            self.troubles.append(self.missed)
         return has_struck
 
     def compare(self, worker: "WatchedWorker", *, goes_on: bool = False) -> None:

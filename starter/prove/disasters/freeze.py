@@ -6,12 +6,18 @@ from datetime import UTC, datetime
 from random import Random
 
 from starter.prove.boundaries import Blow, Strike
+from starter.prove.case import Repeated
 from starter.prove.disasters.waking import end, goes_on, has_gone_on, wake_after_the_end
 from starter.prove.trial import Trial
+from starter.prove.verdict import Expects
 from starter.prove.workers import WatchedWorker
 
 _SENDING = ("purchase/inventory.change_act#1/after", "purchase/inventory.change_act#2/before")
 """Between these two a purchase may be on its way."""
+_LEFT_TO_CHANCE = "purchase/gate.may_send#1/after"
+"""Between this and the first byte, some microseconds later, nothing looks at the clock any more: whoever sleeps here and
+wakes when a person has ruled sends all the same. A seller that takes a known id for a new order then sells twice, and that
+must be told."""
 
 
 def sending(boundaries: Sequence[str], dice: Random) -> list[str]:
@@ -30,9 +36,9 @@ async def freeze(trial: Trial) -> None:
     first, second = frozen
     at = trial.case.at
     if trial.case.seed % 4 == 3 and await goes_on(trial):
-        await wake_after_the_end(trial, first)
+        await _wake_at_last(trial, first)
     else:
-        await goes_on(trial, lambda record: has_gone_on(second, at))
+        await goes_on(trial, lambda: has_gone_on(second, at))
         first.wake()
         await trial.finish()
         await end(trial, first)
@@ -52,8 +58,22 @@ async def freeze_late(trial: Trial) -> None:
         trial.troubles.append("was frozen before a deadline was written")
     else:
         await asyncio.sleep(max((act.send_deadline - datetime.now(UTC)).total_seconds(), 0.0))
-    await wake_after_the_end(trial, first)
+    await _wake_at_last(trial, first)
     await end(trial, second)
+
+
+async def _wake_at_last(trial: Trial, worker: WatchedWorker) -> None:
+    """Wake a worker when its order is over: it changes nothing, or the chance that is left is told."""
+    if trial.case.at != _LEFT_TO_CHANCE:
+        await wake_after_the_end(trial, worker)
+        return
+    before = await trial.facts()
+    worker.wake()
+    await end(trial, worker)
+    await trial.lane.client.wait_for_sync(await trial.lane.client.sync())
+    has_left = (await trial.facts()).posts > before.posts  # the seller may have hung up meanwhile
+    if has_left and trial.case.repeated is Repeated.ACCEPT:
+        trial.expects = Expects.DOUBLE_TOLD
 
 
 async def _frozen(trial: Trial) -> tuple[WatchedWorker, WatchedWorker] | None:

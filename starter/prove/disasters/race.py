@@ -45,7 +45,7 @@ async def race(trial: Trial) -> None:
     if not await trial.until_struck(*workers):
         return
     first, second = sorted(workers, key=lambda worker: not worker.has_struck)
-    await goes_on(trial, lambda record: second.has_struck or has_gone_on(second, at))
+    await goes_on(trial, lambda: second.has_struck or has_gone_on(second, at))
     for worker in (first, second) if seed % 4 < 2 else (second, first):
         worker.wake()
     await trial.finish()

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from domain.inventory import OrderRecord
 from starter.prove.boundaries import is_of_an_order
+from starter.prove.lane import LOOK_SECONDS
 from starter.prove.trial import Trial
 from starter.prove.workers import WatchedWorker
 
@@ -29,22 +29,34 @@ def has_gone_on(worker: WatchedWorker, at: str) -> bool:
     return activity in doing and any(it != activity for it in doing[doing.index(activity) :])
 
 
-async def goes_on(trial: Trial, also: Callable[[OrderRecord], bool] = lambda record: False) -> bool:
+async def goes_on(trial: Trial, enough: Callable[[], bool] = lambda: False) -> bool:
     """Follow the order while a worker is frozen; False when that one must be woken first, since it holds a lock.
 
     A process that is frozen in the middle of a transaction on SQLite keeps everybody from writing, and so it should: half a
     transaction is nobody's.
+
+    Args:
+        trial: whose order is followed.
+        enough: ends the following before the end of the order; asked whether or not there is a row of it yet.
     """
-    following = asyncio.create_task(trial.finish(also=also))
+    following = asyncio.create_task(trial.finish())
+    stopped = asyncio.create_task(_until(enough))
     held = asyncio.create_task(_until_held(trial))
-    done, _ = await asyncio.wait((following, held), return_when=asyncio.FIRST_COMPLETED)
-    for task in (following, held):
+    tasks = (following, stopped, held)
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(following, held, return_exceptions=True)
-    if following not in done:
-        return False
-    await following
-    return True
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if following in done:
+        await following
+    return following in done or stopped in done
+
+
+async def _until(enough: Callable[[], bool]) -> None:
+    while True:
+        if enough():
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _until_held(trial: Trial) -> None:
