@@ -94,7 +94,8 @@ class Issuance(IssuanceActivities):
             await self._view.look(run, f"the seller shows {found.status_text}")
             return AwaitResult(view=view)
         await self._view.look(run, f"not issued yet, the seller shows {found.status_text}", next_in=poll.pause)
-        activity.heartbeat(FailingLooks())
+        if poll.failing != FailingLooks():
+            activity.heartbeat(FailingLooks())  # forgotten: this look did not fail
         raise NotYet(
             "issuance-pending",
             f"the seller still shows {found.status_text}; next look in {_in_words(poll.pause)}",
