@@ -73,7 +73,7 @@ async def give_up_worker(client: Client, workflow_id: str) -> None:
             continue
         lost = client.get_async_activity_handle(workflow_id=workflow_id, run_id=run_id, activity_id=pending.activity_id)
         with contextlib.suppress(RPCError):  # it was missed meanwhile
-            await lost.fail(ApplicationError("its worker was killed", type="worker-killed", next_retry_delay=_AT_ONCE))
+            await lost.fail(ApplicationError("its worker was killed", next_retry_delay=_AT_ONCE))
     # What follows would be offered to the dead worker for ten seconds, since it holds the run in its memory.
     await client.workflow_service.reset_sticky_task_queue(
         ResetStickyTaskQueueRequest(
