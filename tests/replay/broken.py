@@ -11,7 +11,6 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.interface import InventoryActivities
     from activities.messages import Collected, Recorded, RecordInput
-    from domain.order import OrderState
     from domain.request import OrderRequest
     from workflows import options
     from workflows.messages import OrderResult
@@ -118,12 +117,9 @@ class OtherWords(IssueCertificate):
     async def run(self, request: OrderRequest | None = None) -> OrderResult:
         return await super().run(request)
 
-    async def _record(self, collected: Collected) -> Recorded:
+    async def _put(self, collected: Collected) -> Recorded:
         config = options.told(options.INVENTORY, "Other words")
         config["start_to_close_timeout"] = timedelta(minutes=9)
-        return await self._steps.take(
-            OrderState.RECORDING,
-            lambda: workflow.execute_activity_method(
-                InventoryActivities.record, RecordInput(run=self._run, serial=collected.serial), **config
-            ),
+        return await workflow.execute_activity_method(
+            InventoryActivities.record, RecordInput(run=self._run, serial=collected.serial), **config
         )
