@@ -405,7 +405,9 @@ class Prover:
         case, trial = ended.trial.case, ended.trial
         lists = {line: self._boundaries.get((case.database, line), ()) for line in Line}
         known = frozenset(TRIED_AGAIN).union(*lists.values())
-        facts = replace(ended.facts, unlisted=trial.unlisted(frozenset(lists[case.line]), known))
+        # Tries again are the poll: how many there are before the strike is a matter of how busy the machine is.
+        before = frozenset(lists[case.line]).union(TRIED_AGAIN)
+        facts = replace(ended.facts, unlisted=trial.unlisted(before, known))
         outcome = Outcome(case, facts, breaches(facts), ended.seconds)
         self.proof.outcomes.append(outcome)
         if case.kind != _SURVEY:
