@@ -12,7 +12,7 @@ from activities.order_view import OrderView
 from activities.ports import X509, Clock, Inventory, Seller, Sellers
 from activities.recalling import Recalling
 from activities.seller_calls import SellerCalls
-from activities.seller_lists import LIST_TOO_LONG
+from activities.seller_lists import ListTooLong
 from domain import cadence, sync
 from domain.errors import InvariantBroken, NotYet, Unavailable
 from domain.inventory import OrderChange, OrderRecord
@@ -168,9 +168,7 @@ class Issuance(IssuanceActivities):
             return ()
         try:
             listed = await self._calls.listed_since(seller, act, wanted.run.account)
-        except Unavailable as error:
-            if error.code != LIST_TOO_LONG:
-                raise
+        except ListTooLong as error:
             _log.warning("list.not-read", account=wanted.run.account, order=wanted.run.order_id, code=error.code)
             return ()
         further = {

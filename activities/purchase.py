@@ -11,10 +11,10 @@ from activities.messages import PurchaseInput, PurchaseResult, RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers, SendGate, Watermarks
 from activities.seller_calls import SellerCalls
-from activities.seller_lists import LIST_TOO_LONG
+from activities.seller_lists import ListTooLong
 from activities.sending import Sending
 from domain import ids, purchase
-from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused, Unavailable
+from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotSent, NotYet, Refused
 from domain.inventory import ActRecord, ActState
 from domain.order import OrderState
 from domain.purchase import Decision, Sight, Step
@@ -89,9 +89,7 @@ class Purchase(PurchaseActivities):
         """Name the orders that may be ours but do not say so: a person looks at them, nothing adopts them."""
         try:
             listed = await self._calls.listed_since(seller, act, run.account)
-        except Unavailable as error:
-            if error.code != LIST_TOO_LONG:
-                raise
+        except ListTooLong as error:
             return result.model_copy(update={"message": f"{result.message}. Not looked for by name: {error.message}"})
         found = purchase.candidates(listed, placement)
         if not found:

@@ -42,7 +42,7 @@ class Refund(RefundActivities):
         account = await self._calls.account(given.run.account)
         window = account.window
         act = await self._reserve(given)
-        async with self._calls.open(given.run) as seller:
+        async with self._calls.open(given.run, account) as seller:
             looked_at = await self._clock.now()
             found = await self._find(seller, given)
             seen = Sight.OURS if found.refund_request_id or found.state.is_dead else Sight.NOTHING

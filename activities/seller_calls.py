@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from activities.messages import RunRef
 from activities.order_view import OrderView
 from activities.ports import Clock, Inventory, Seller, Sellers
-from activities.seller_lists import LIST_TOO_LONG, SellerLists, read_whole
+from activities.seller_lists import ListTooLong, SellerLists, read_whole
 from domain import ids, purchase
 from domain.errors import EvercertError, InvalidRequest, Misconfigured, NotYet, Refused, Unavailable
 from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent
@@ -104,9 +104,11 @@ class SellerCalls:
                 return found
             listed = purchase.listed_as_ours(await self.listed_since(seller, act, run.account), placement)
             return None if listed is None else await seller.find(seller_order_id=listed.seller_order_id)
+        except ListTooLong:
+            if act.state is ActState.RESERVED:
+                raise
+            return None
         except Unavailable as error:
-            if error.code == LIST_TOO_LONG and act.state is not ActState.RESERVED:
-                return None
             if error.code == "seller-answer-changed":
                 await self._park(run.account, error)
                 raise Misconfigured(
@@ -132,7 +134,7 @@ class SellerCalls:
             account: its account: the list may be read together with others who want it now. None: read for this act alone.
 
         Raises:
-            Unavailable: ``seller-list-too-long``: what was not read to its end must never count as *not listed*.
+            ListTooLong: what was not read to its end must never count as *not listed*.
         """
         since = (act.send_deadline or act.changed_at or await self._clock.now()) - _LIST_BEFORE
         if account is None:
@@ -163,11 +165,3 @@ def _working(account: AccountRecord) -> AccountRecord:
             next_step=f"give it a good token, then: evercert account check {account.name}",
         )
     return account
-
-
-async def pages(seller: Seller, since: datetime, *, most: int) -> AsyncIterator[tuple[SellerOrder, ...]]:
-    """Give the pages of the seller's list, the empty one that ends it left out; ``most`` of them and no more."""
-    for page in range(1, most + 1):
-        if not (found := await seller.list_orders(since=since, page=page)):
-            return
-        yield found

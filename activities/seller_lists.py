@@ -6,6 +6,7 @@ could be missing there. While one reading is under way, all who ask meanwhile sh
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from activities.ports import Seller
@@ -15,8 +16,11 @@ from domain.seller import SellerOrder
 MOST_PAGES = 200
 """Pages of a list that are read for one order, of up to 100 sales; a longer list shows nothing for certain."""
 
-LIST_TOO_LONG = "seller-list-too-long"
 _LONGEST_REST = 10.0  # seconds; a seller that answers slowly is not waited for twice
+
+
+class ListTooLong(Unavailable):
+    """``seller-list-too-long``: a list has more pages than are read, and nothing follows from a part of it."""
 
 
 class SellerLists:
@@ -34,7 +38,7 @@ class SellerLists:
             since: from when on sales are wanted.
 
         Raises:
-            Unavailable: ``seller-list-too-long``: nothing follows from a part of a list. Else as ``Seller.list_orders``.
+            ListTooLong: it was not read to its end. Else as ``Seller.list_orders``.
         """
         reading = self._newest.get(account)
         if reading is None or not reading.is_open:
@@ -82,20 +86,32 @@ class _Reading:
 
 
 async def read_whole(seller: Seller, since: datetime) -> tuple[SellerOrder, ...]:
-    """Read a list to its end, each sale once: lists move while they are read.
+    """Read a list to its end, each sale once. Raises ``ListTooLong``."""
+    rows: dict[str, SellerOrder] = {}
+    async for page in pages(seller, since, most=MOST_PAGES):
+        rows.update((row.seller_order_id, row) for row in page)
+    return tuple(rows.values())
+
+
+async def pages(seller: Seller, since: datetime, *, most: int) -> AsyncIterator[tuple[SellerOrder, ...]]:
+    """Give the pages of a list up to its end; a sale may stand on two of them, since lists move while they are read.
+
+    It ends before the page that shows nothing new: an empty one, or the whole list again of a seller that knows no pages.
 
     Raises:
-        Unavailable: ``seller-list-too-long``.
+        ListTooLong: after ``most`` pages.
     """
-    rows: dict[str, SellerOrder] = {}
-    for page in range(1, MOST_PAGES + 1):
-        known = len(rows)
-        rows.update((row.seller_order_id, row) for row in await seller.list_orders(since=since, page=page))
-        if len(rows) == known:
-            return tuple(rows.values())  # the end, or a seller that knows no pages and shows the whole list each time
-    raise Unavailable(
-        LIST_TOO_LONG,
-        f"the seller's list since {since:%Y-%m-%d %H:%M} UTC has more than {MOST_PAGES} pages; it was not read to its end",
+    seen: set[str] = set()
+    for number in range(1, most + 1):
+        page = await seller.list_orders(since=since, page=number)
+        known = len(seen)
+        seen.update(row.seller_order_id for row in page)
+        if len(seen) == known:
+            return
+        yield page
+    raise ListTooLong(
+        "seller-list-too-long",
+        f"the seller's list since {since:%Y-%m-%d %H:%M} UTC has more than {most} pages; it was not read to its end",
     )
 
 

@@ -22,7 +22,8 @@ from activities.messages import (
 )
 from activities.order_runs import TakenUp
 from activities.ports import Clock, Inventory, Seller, Sellers
-from activities.seller_calls import SellerCalls, pages
+from activities.seller_calls import SellerCalls
+from activities.seller_lists import ListTooLong, pages
 from domain import ids, sync
 from domain.errors import InvalidRequest, NotYet, Refused, Unavailable
 from domain.inventory import AccountRecord, ActState, AuditEvent, NewAlert, OrderChange, OrderRecord
@@ -76,14 +77,13 @@ class _Listed:
     unmarked: list[SellerOrder] = field(default_factory=list)
     shows_references: bool = False
 
-    def add(self, page: Iterable[SellerOrder]) -> bool:
-        """Take a page in; tell whether it held anything new. A row may stand twice: lists move while they are read."""
+    def add(self, page: Iterable[SellerOrder]) -> None:
+        """Take a page in; a row may stand twice."""
         new = [row for row in page if row.seller_order_id not in self.numbers]
         self.numbers.update(row.seller_order_id for row in new)
         self.ours += [row for row in new if sync.reference(row)]
         self.unmarked += [row for row in new if not row.custom_order_id]
         self.shows_references = self.shows_references or any(row.custom_order_id for row in new)
-        return bool(new)
 
 
 class Sync(SyncActivities):
@@ -228,15 +228,12 @@ class Sync(SyncActivities):
         async with self._calls.open_account(account.name) as seller:
             await seller.check_credentials()  # some answer a bad credential with an empty list
             listed = _Listed()
-            count = 0
-            async for page in pages(seller, since, most=MOST_PAGES):
-                count += 1
-                if not listed.add(page):
-                    break  # a seller that knows no pages shows the whole list each time
-                await self._await_call(account.name)
-            else:
-                if count == MOST_PAGES:
-                    raise _too_long(account.name)
+            try:
+                async for page in pages(seller, since, most=MOST_PAGES):
+                    listed.add(page)
+                    await self._await_call(account.name)
+            except ListTooLong:
+                raise _too_long(account.name) from None
             bought = await self._bought(account, since, now)
             if bought and not bought & listed.numbers:
                 raise _incomplete(account.name)

@@ -14,10 +14,8 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
-from activities.adapters.inventory.session import Queries, insert_of, row_at, writes
-from activities.adapters.inventory.tables import AccountRow, RateBucketRow
-from domain.errors import InvalidRequest
-from domain.inventory import AccountRecord, Environment
+from activities.adapters.inventory.session import Queries, account_at, insert_of, row_at, writes
+from activities.adapters.inventory.tables import RateBucketRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -81,16 +79,5 @@ def _taking(dialect: str) -> "sqlite.Insert":
 
 def _budget(connection: Connection, account: str) -> tuple[int, int]:
     """Return the microseconds between two tokens, and the burst."""
-    row = row_at(connection, AccountRow, account)
-    if row is None:
-        raise InvalidRequest("account-not-found", "There is no seller account of that name.")
-    per_second, burst = AccountRecord(
-        name=account,
-        environment=Environment(row.environment),
-        base_url="",
-        partner_code="",
-        secret_id="",
-        calls_per_second=row.calls_per_second,
-        calls_burst=row.calls_burst,
-    ).call_budget
+    per_second, burst = account_at(connection, account).call_budget
     return _SECOND // per_second, burst

@@ -7,7 +7,16 @@ from sqlalchemy.orm import Session
 
 from activities.adapters.inventory.failures import RuleBroken
 from activities.adapters.inventory.records import record
-from activities.adapters.inventory.session import Queries, hits, reads, row_at, upsert, write_event, writes
+from activities.adapters.inventory.session import (
+    Queries,
+    account_missing,
+    hits,
+    reads,
+    row_at,
+    upsert,
+    write_event,
+    writes,
+)
 from activities.adapters.inventory.tables import AccountRow, Base, DnsAccountRow, ProductRow, SecretRow
 from domain.errors import InvalidRequest, InvariantBroken
 from domain.inventory import AccountRecord, AuditEvent, DnsAccountRecord
@@ -135,7 +144,7 @@ class ConfiguredQueries(Queries):
 def _locked_account(session: Session, name: str) -> AccountRow:
     row = session.get(AccountRow, name, with_for_update=True)
     if row is None:
-        raise InvalidRequest("account-not-found", "There is no seller account of that name.")
+        raise account_missing()
     return row
 
 

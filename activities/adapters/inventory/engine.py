@@ -115,7 +115,7 @@ async def in_thread(threads: Executor, act: Callable[[], T]) -> T:
 
 
 def read_url(url: str) -> URL:
-    """Read a database address and choose its asynchronous driver.
+    """Read a database address and choose its driver.
 
     Raises:
         Misconfigured: ``db-url-invalid``; the address is not quoted, since it may hold a password.

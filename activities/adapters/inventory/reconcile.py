@@ -11,6 +11,7 @@ from activities.adapters.inventory.database_file import file_of, file_sequence
 from activities.adapters.inventory.records import record
 from activities.adapters.inventory.session import (
     Queries,
+    account_at,
     installation_row,
     reads,
     row_at,
@@ -20,7 +21,6 @@ from activities.adapters.inventory.session import (
 )
 from activities.adapters.inventory.tables import AccountRow, ActRow, AuditRow, InstallationRow
 from domain import ids
-from domain.errors import InvalidRequest
 from domain.inventory import AccountRecord, AuditEvent, Installation
 from domain.reconcile import Standing, Wait, Watermark, is_fresh, is_over, joined, merged_mark, wait_of
 
@@ -138,7 +138,7 @@ class ReconcileQueries(Queries):
     def is_look_fresh(self, connection: Connection, account: str, looked_at: datetime) -> bool:
         """Tell whether a look from then shows whatever was sent unknown to this inventory."""
         installation = _installation(installation_row(connection))
-        return is_fresh(looked_at, installation, _account(connection, account))
+        return is_fresh(looked_at, installation, account_at(connection, account))
 
     @writes
     def mark_database(self, session: Session, mark: str) -> None:
@@ -169,15 +169,8 @@ def _accounts(connection: Connection) -> tuple[AccountRecord, ...]:
     return tuple(record(AccountRecord, row) for row in rows)
 
 
-def _account(connection: Connection, name: str) -> AccountRecord:
-    row = row_at(connection, AccountRow, name)
-    if row is None:
-        raise InvalidRequest("account-not-found", "There is no seller account of that name.")
-    return record(AccountRecord, row)
-
-
 def _wait(connection: Connection, row: InstallationRow | Row[Any], account: str) -> Wait | None:
-    return wait_of(_installation(row), _account(connection, account))
+    return wait_of(_installation(row), account_at(connection, account))
 
 
 def _finished(row: InstallationRow, last: AuditEvent) -> AuditEvent:

@@ -12,9 +12,10 @@ from sqlalchemy.sql.dml import Update
 
 from activities.adapters.inventory.engine import Database
 from activities.adapters.inventory.failures import upgrade_needed
-from activities.adapters.inventory.tables import AuditRow, Base, InstallationRow, OrderRow
-from domain.errors import InvariantBroken
-from domain.inventory import AuditEvent
+from activities.adapters.inventory.records import record
+from activities.adapters.inventory.tables import AccountRow, AuditRow, Base, InstallationRow, OrderRow
+from domain.errors import InvalidRequest, InvariantBroken
+from domain.inventory import AccountRecord, AuditEvent
 
 QueriesT = TypeVar("QueriesT", bound="Queries")
 P = ParamSpec("P")
@@ -99,6 +100,19 @@ def installation_row(connection: Connection) -> "Row[Any]":
     if row is None:
         raise upgrade_needed("The inventory database does not say whose it is.")
     return row
+
+
+def account_at(connection: Connection, name: str) -> AccountRecord:
+    """Return the seller account as it stands in the database. Raises ``InvalidRequest('account-not-found')``."""
+    row = row_at(connection, AccountRow, name)
+    if row is None:
+        raise account_missing()
+    return record(AccountRecord, row)
+
+
+def account_missing() -> InvalidRequest:
+    """Return the error of an account that is asked for and is not there."""
+    return InvalidRequest("account-not-found", "There is no seller account of that name.")
 
 
 def insert_once(session: Session, table: type[Base], values: Mapping[str, Any], *, key: Sequence[str] = ()) -> bool:
