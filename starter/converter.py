@@ -19,9 +19,8 @@ from temporalio.exceptions import ApplicationError
 from domain.request import UserInput
 
 _SHOWN_FIELDS = 10
-_KEPT_TYPES = (
-    128  # more than our messages; a bound, since a class that the sandbox makes for one run would keep that run
-)
+_KEPT_TYPES = 128
+"""More than our messages; a bound, since a class that the sandbox makes for one run would keep that run."""
 
 
 class UserInputConverter(PydanticJSONPlainPayloadConverter):
