@@ -13,9 +13,9 @@ from activities.ports import X509, Clock, Inventory, Seller, Sellers
 from activities.recalling import Recalling
 from activities.seller_calls import SellerCalls
 from activities.seller_lists import ListTooLong
-from domain import cadence, sync
+from domain import cadence, purchase, sync
 from domain.errors import InvariantBroken, NotYet, Unavailable
-from domain.inventory import OrderChange, OrderRecord
+from domain.inventory import ActRecord, OrderChange, OrderRecord
 from domain.order import OrderState
 from domain.seller import Message, SellerOrder
 
@@ -131,7 +131,7 @@ class Issuance(IssuanceActivities):
             found = await seller.find(seller_order_id=given.seller.seller_order_id)
             if found is not None:
                 await self._sales.recall(order, found)
-            others = await self._other_sales(given.seller, seller)
+            others = await self._other_sales(given.seller, seller, order)
         leaf, chain = self._x509.read_issued(pems, spki_sha256=key.spki_sha256)
         now = await self._clock.now()
         roots = (account.trust_roots,) if account.trust_roots else ()
@@ -158,30 +158,35 @@ class Issuance(IssuanceActivities):
             other_sales=others,
         )
 
-    async def _other_sales(self, wanted: SellerRef, seller: Seller) -> tuple[str, ...]:
+    async def _other_sales(self, wanted: SellerRef, seller: Seller, order: OrderRecord) -> tuple[str, ...]:
         """Return further orders that the seller lists under our reference, an alert for each: what chance left shows here.
 
-        A list that is too long to be read shows none; the certificate was paid for and is collected all the same.
+        Only where more than one request may have left, as this inventory knows or as one that was put back may have
+        forgotten: the list grows with each order, and ``SyncOrders`` compares all of it anyway. One that is too long to be
+        read shows none; the certificate was paid for and is collected all the same.
         """
-        act = await self._inventory.act(wanted.run.order_id)
-        if act is None:
+        act = await self._inventory.act(order.order_id)
+        if act is None or not await self._may_be_sold_twice(act, order):
             return ()
         try:
-            listed = await self._calls.listed_since(seller, act, wanted.run.account)
+            listed = await self._calls.listed_since(seller, act, order.account)
         except ListTooLong as error:
-            _log.warning("list.not-read", account=wanted.run.account, order=wanted.run.order_id, code=error.code)
+            _log.warning("list.not-read", account=order.account, order=order.order_id, code=error.code)
             return ()
         further = {
             row.seller_order_id: row
             for row in listed
-            if sync.reference(row) == wanted.run.order_id and row.seller_order_id != wanted.seller_order_id
+            if sync.reference(row) == order.order_id and row.seller_order_id != wanted.seller_order_id
         }
-        order = await self._inventory.order(wanted.run.order_id) if further else None
-        if order is not None:
-            now = await self._clock.now()
-            for row in further.values():
-                await self._inventory.raise_alert(sync.double_sale(order, row, wanted.seller_order_id), now)
+        now = await self._clock.now()
+        for row in further.values():
+            await self._inventory.raise_alert(sync.double_sale(order, row, wanted.seller_order_id), now)
         return tuple(sorted(further))
+
+    async def _may_be_sold_twice(self, act: ActRecord, order: OrderRecord) -> bool:
+        if purchase.may_be_sold_twice(act):
+            return True
+        return not await self._inventory.is_look_fresh(order.account, order.created_at)
 
 
 def _poll(now: datetime) -> _Poll:

@@ -19,6 +19,7 @@ SEND_SECONDS = 30
 
 FIRST_LOOK_SECONDS = 2
 SLOWEST_LOOK_SECONDS = 300
+_SENT_TWICE = 4  # reserved 0, sending 1, and once more reserved 2 or more, sending 3 or more, placed
 
 
 class Step(StrEnum):
@@ -141,6 +142,11 @@ def candidates(listed: Iterable[SellerOrder], placement: Placement) -> tuple[str
 def listed_as_ours(listed: Iterable[SellerOrder], placement: Placement) -> SellerOrder | None:
     """Return the listed order that carries our reference, if there is one."""
     return next((order for order in listed if order.custom_order_id == placement.order_id), None)
+
+
+def may_be_sold_twice(act: ActRecord) -> bool:
+    """Tell whether more than one request for a placed purchase may have left, by how often its act has changed."""
+    return act.fence >= _SENT_TWICE
 
 
 def fingerprint(*, account: str, product: str, names: tuple[str, ...]) -> str:

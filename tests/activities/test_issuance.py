@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from activities.ports import MadeKey
 from deploy.sandbox.ca import CertificateAuthority, LeafOrder, WrongLeaf
 from deploy.sandbox.state import Store
 from domain import ids
-from domain.errors import EvercertError, InvariantBroken, NotYet, Unavailable
+from domain.errors import Ambiguous, EvercertError, InvariantBroken, NotYet, Unavailable
 from domain.inventory import AccountRecord, AlertKind, Environment, KeyRecord, VersionState
 from domain.seller import NameProof, SellerState
 from tests.activities.desk import Desk, at_once, refused, run, twice
@@ -185,8 +185,8 @@ async def test_the_heartbeat_of_older_workers_is_understood() -> None:
 
 
 @pytest.fixture
-async def issued(open_desk: Desk) -> Desk:
-    """An order with a real key, bought, and issued by the sandbox's CA."""
+async def keyed(open_desk: Desk) -> Desk:
+    """An order with a real key, about to be bought; the sandbox's CA issues its leaf whenever it is asked for."""
     roots = AccountRecord(
         name="rooted", environment=Environment.SANDBOX, base_url="http://127.0.0.1:1/rest", partner_code="1",
         secret_id="r", trust_roots=CA.root.pem,
@@ -198,10 +198,16 @@ async def issued(open_desk: Desk) -> Desk:
         size=256, csr=key.csr, spki_sha256=key.spki_sha256,
     )  # fmt: skip
     await open_desk.inventory.put_key(record, b"sealed", NOW)
-    await open_desk.buy()
-    open_desk.shop.alter(state=SellerState.ACTIVE, status_text="Active", term_ends_at=NOW + timedelta(days=365))
     open_desk.shop.leaves = leaves(key)
     return open_desk
+
+
+@pytest.fixture
+async def issued(keyed: Desk) -> Desk:
+    """An order bought by one request, and issued."""
+    await keyed.buy()
+    keyed.shop.alter(state=SellerState.ACTIVE, status_text="Active", term_ends_at=NOW + timedelta(days=365))
+    return keyed
 
 
 def leaves(key: MadeKey, wrong: WrongLeaf | None = None) -> tuple[str, ...]:
@@ -264,22 +270,63 @@ async def test_a_leaf_without_our_key_in_the_inventory_is_a_bug(issued: Desk) ->
     assert (await refused(run(issuance(issued).collect, strange))).code == "key-missing"
 
 
-async def test_further_sales_under_our_reference_are_told_when_the_leaf_is_collected(issued: Desk) -> None:
+async def test_a_sale_that_shows_after_not_placed_is_told_when_the_leaf_is_collected(keyed: Desk) -> None:
+    """The chance that is left: the answer was lost, the seller showed nothing, a person ruled, and it was sold again."""
+    shop = keyed.shop
+    shop.shows_after, shop.after_sale = timedelta(days=1), Ambiguous("purchase-outcome-unknown", "the answer was lost")
+    assert (await keyed.buy_until_settled()).outcome == "in-doubt"
+    keyed.clock.move(minutes=1)
+    await keyed.rule("not-placed")
+    shop.after_sale = None
+    assert (await keyed.buy_until_settled()).outcome == "placed"
+    first, second = shop.sold
+    shop.shows_after = timedelta()
+    result, _ = await twice(issuance(keyed).collect, collecting(keyed))
+    assert (result.problems, result.other_sales) == ((), (first.seller_order_id,))
+    (alert,) = await keyed.inventory.alerts()
+    assert (alert.kind, alert.order_id) == (AlertKind.DOUBLE_SALE, keyed.wanted.order_id)
+    assert (alert.account, alert.seller_order_id) == ("sandbox", first.seller_order_id)
+    assert alert.facts["own_seller_order"] == second.seller_order_id
+    assert await keyed.trail("alert") == ["alert.raised"]
+
+
+async def test_a_further_sale_is_told_where_an_inventory_was_put_back(
+    issued: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy may be from before the first request: what it says of the act is not all that happened."""
     given = collecting(issued)
     second = issued.shop.sell(issued.wanted.order_id, "positivessl", "www.example.test")
     issued.shop.sell("", "positivessl", "www.example.test")
+    await put_back(issued, monkeypatch)
     result, _ = await twice(issuance(issued).collect, given)
-    assert (result.problems, result.other_sales) == ((), (second.seller_order_id,))
-    (alert,) = await issued.inventory.alerts()
-    assert (alert.kind, alert.order_id) == (AlertKind.DOUBLE_SALE, issued.wanted.order_id)
-    assert (alert.account, alert.seller_order_id) == ("sandbox", second.seller_order_id)
-    assert alert.facts["own_seller_order"] == given.seller.seller_order_id
-    assert await issued.trail("alert") == ["alert.raised"]
+    assert result.other_sales == (second.seller_order_id,)
+    assert len(await issued.inventory.alerts()) == 1
+
+
+async def test_an_order_that_was_sent_once_reads_no_list_when_it_is_collected(
+    issued: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(**_: Any) -> Any:
+        raise AssertionError("the list was read")
+
+    monkeypatch.setattr(issued.shop, "list_orders", asked)
+    assert (await run(issuance(issued).collect, collecting(issued))).other_sales == ()
+
+
+async def put_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the inventory say that it was set back since the order began."""
+
+    async def is_fresh(account: str, looked_at: datetime) -> bool:
+        assert (account, looked_at) == ("sandbox", (await desk.order()).created_at)
+        return False
+
+    monkeypatch.setattr(desk.inventory, "is_look_fresh", is_fresh)
 
 
 async def test_a_list_too_long_to_be_read_keeps_no_leaf_from_being_collected(
     issued: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seller_lists, "MOST_PAGES", 0)
+    await put_back(issued, monkeypatch)
     collected = await run(issuance(issued).collect, collecting(issued))
     assert (collected.problems, collected.other_sales) == ((), ())

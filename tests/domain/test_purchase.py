@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.inventory import ActRecord, ActState
-from domain.purchase import SEND_SECONDS, Decision, Sight, Step, decide, fingerprint, sight
+from domain.purchase import SEND_SECONDS, Decision, Sight, Step, decide, fingerprint, may_be_sold_twice, sight
 from domain.seller import Placement, SellerOrder, SellerState
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -114,6 +114,20 @@ def test_fingerprint_ignores_the_order_of_names() -> None:
     one = fingerprint(account="a", product="p", names=("b.test", "a.test"))
     assert one == fingerprint(account="a", product="p", names=("a.test", "b.test"))
     assert one != fingerprint(account="a", product="q", names=("a.test", "b.test"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([ActState.PLACED], False),
+        ([ActState.SENDING, ActState.PLACED], False),
+        ([ActState.SENDING, ActState.IN_DOUBT, ActState.PLACED], False),
+        ([ActState.SENDING, ActState.RESERVED, ActState.SENDING, ActState.PLACED], True),
+        ([ActState.SENDING, ActState.IN_DOUBT, ActState.RESERVED, ActState.SENDING, ActState.PLACED], True),
+    ],
+)
+def test_only_what_was_sent_again_may_be_sold_twice(changes: list[ActState], expected: bool) -> None:
+    assert may_be_sold_twice(act(changes[-1], fence=len(changes))) is expected
 
 
 # Every interleaving. The model is as small as the protocol allows: a row with state and fence, a seller that may show a
