@@ -370,6 +370,7 @@ class Prover:
             has_own_database_server=_has_own_database(case),
         ) as own:
             await self._run_case(own, case)
+            await self._check(own)
 
     async def _run_case(self, lane: Lane, case: Case) -> None:
         disaster = DISASTERS[case.kind]
@@ -427,11 +428,19 @@ class Prover:
     # what is checked over all runs
 
     async def _check(self, lane: Lane) -> None:
-        """Replay every history of a lane whose cases are over, and search it for every secret that it has."""
-        self._found[_REPLAYED].append(await replayed(lane))
-        found, canaries = await searched(lane)
-        self._found[_SEARCHED].append(found)
-        self._canaries += canaries
+        """Replay every history of a lane whose cases are over, and search it for every secret that it has.
+
+        Where a case has left something that cannot be looked at, that is a finding and ends no other case.
+        """
+        try:
+            self._found[_REPLAYED].append(await replayed(lane))
+            found, canaries = await searched(lane)
+        except Exception as error:  # noqa: BLE001 - as above
+            why = f"{lane.options.name} cannot be looked at: {type(error).__name__}: {error}"
+            self._found[_SEARCHED].append((0, (why,)))
+        else:
+            self._found[_SEARCHED].append(found)
+            self._canaries += canaries
 
     def _note_checks(self) -> None:
         if self._canaries:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from domain.codes import CODES
 from domain.errors import InvalidRequest, Misconfigured
 from starter.cli import prove as cli
 from starter.prove import postgres, run
+from starter.prove.afterwards import Found
 from starter.prove.case import Case, Database
 from starter.prove.run import ProveOptions, Prover
 from starter.prove.trial import Trial
@@ -89,6 +91,19 @@ def test_what_a_worker_passed_is_compared_when_there_is_something_to_compare_it_
     listed, known = ["a/x.y#1/before"], ["a/x.y#1/before", "d/x.y#1/before"]
     assert trial.unlisted(listed, known) == ("b/x.y#1/before", "c/x.y#1/before")
     assert trial.unlisted((), known) == ("c/x.y#1/before",), "nothing to compare the first one with"
+
+
+async def test_a_lane_that_cannot_be_looked_at_is_a_finding_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(_: object) -> Found:
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setattr(run, "replayed", gone)
+    said: list[str] = []
+    prover = Prover(ProveOptions(), said.append)
+    await prover._check(SimpleNamespace(options=SimpleNamespace(name="lane-7")))  # type: ignore[arg-type]
+    prover._note_checks()
+    assert not prover.proof.is_kept
+    assert said == ["BROKEN  places searched for secrets: lane-7 cannot be looked at: ConnectionError: nobody there"]
 
 
 def test_a_case_on_a_database_that_is_left_out_is_refused() -> None:
