@@ -334,8 +334,8 @@ def document(found: Findings) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("orders", nargs="?", type=int, default=60)
-    parser.add_argument("at_once", nargs="?", type=int, default=30)
+    parser.add_argument("orders", nargs="?", type=int, default=120)
+    parser.add_argument("at_once", nargs="?", type=int, default=60)
     parser.add_argument("runs", nargs="?", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one document instead of a table")
     return parser.parse_args()
