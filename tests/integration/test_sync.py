@@ -16,6 +16,7 @@ from temporalio.client import Client
 from activities.adapters.build import adapter_settings, open_adapters
 from domain import ids
 from domain.inventory import AlertRecord
+from domain.request import ResolvePurchase
 from domain.seller import Placement, SellerOrder
 from starter.client import StartedOrder
 from starter.schedules import SYNC_SCHEDULE, missing_schedules
@@ -68,6 +69,16 @@ async def waiting(house: House, name: str) -> StartedOrder:
     await house.fault("issue_delay", seconds=3600)
     started = await house.order(name)
     await house.until_state(started, "awaiting-issuance")
+    return started
+
+
+async def in_doubt(house: House, name: str) -> StartedOrder:
+    """An order that is bought, of which neither its run nor anybody else sees anything until the house is healed."""
+    await house.fault("drop_after_sale", times=1)
+    await house.fault("unknown_order_shape", shape="error", hide=True)
+    await house.fault("query_lag", seconds=86_400)
+    started = await house.order(name)
+    await house.until_state(started, "needs-person", "purchase-in-doubt")
     return started
 
 
@@ -149,14 +160,22 @@ async def test_two_sales_under_one_reference_are_a_double_sale(house: House) -> 
 
 
 async def test_what_collection_tells_is_the_same_alert(healed: House) -> None:
+    """The chance that is left: a person ruled *not placed*, the order bought again, and then the first sale shows up."""
     house = healed
-    started = await waiting(house, "collected.example.test")
-    further = await buy_elsewhere(house, started.order_id, "collected.example.test")
+    started = await in_doubt(house, "collected.example.test")
+    ruling = ResolvePurchase(by="ann@example.com", reason="the seller shows nothing", outcome="not-placed")
+    order = await house.client.inventory.order(started.order_id)
+    assert order is not None
+    assert (await house.client.resolve_purchase(order, ruling)).done
+
+    async def is_sold_again() -> bool:
+        return house.sales(started) == 2
+
+    await until_true(is_sold_again)
     await house.heal()
-    await house.look_at_once(started)
     await house.issued(started)
     (alert,) = await alerts(house, started.order_id)
-    assert (alert.kind, alert.seller_order_id) == ("double-sale", further.seller_order_id)
+    assert alert.kind == "double-sale"
     assert {"alert.raised", "order.double-sale"} <= set(await house.story(started.order_id))
     assert (await synced(house)).alerts_raised == 0
     (seen,) = await alerts(house, started.order_id)
@@ -166,11 +185,7 @@ async def test_what_collection_tells_is_the_same_alert(healed: House) -> None:
 
 async def test_an_order_in_doubt_that_shows_up_is_adopted_without_a_person(healed: House) -> None:
     house = healed
-    await house.fault("drop_after_sale", times=1)
-    await house.fault("unknown_order_shape", shape="error", hide=True)
-    await house.fault("query_lag", seconds=86_400)
-    started = await house.order("doubt.example.test")
-    await house.until_state(started, "needs-person", "purchase-in-doubt")
+    started = await in_doubt(house, "doubt.example.test")
     assert (await synced(house)).orders_nudged == 0
     await house.heal()
     result = await synced(house)
