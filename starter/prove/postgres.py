@@ -13,8 +13,8 @@ import pwd
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from domain.errors import Misconfigured, Unavailable
 from starter.process import ChildProcess
+from starter.prove.small_disk import SmallDisk
 
 if TYPE_CHECKING:
     from psycopg import AsyncCursor
@@ -87,19 +88,22 @@ def _lack() -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def private_postgres(home: Path, *, is_durable: bool = True) -> AsyncIterator["PrivatePostgres"]:
+async def private_postgres(
+    home: Path, *, is_durable: bool = True, disk_mebibytes: int = 0
+) -> AsyncIterator["PrivatePostgres"]:
     """Run a PostgreSQL in ``home`` while the block lasts; what is there from an earlier time is used again.
 
     Args:
         home: folder of its data and log; made if needed. One server at a time may use it.
         is_durable: False: committed rows outlive a crash of the server, but no power cut; many times as fast.
+        disk_mebibytes: its data lie on a disk of that size, which can be filled, and are gone when it ends. 0: in ``home``.
 
     Raises:
         Misconfigured: ``postgres-missing``.
         Unavailable: ``postgres-not-ready``.
     """
     require_postgres("this program")
-    server = PrivatePostgres(home, is_durable=is_durable)
+    server = PrivatePostgres(home, is_durable=is_durable, disk_mebibytes=disk_mebibytes)
     try:
         await server.start()
         yield server
@@ -110,12 +114,13 @@ async def private_postgres(home: Path, *, is_durable: bool = True) -> AsyncItera
 class PrivatePostgres:
     """A PostgreSQL server that nobody else uses, and that ends with this process; see :func:`private_postgres`."""
 
-    def __init__(self, home: Path, *, is_durable: bool) -> None:
+    def __init__(self, home: Path, *, is_durable: bool, disk_mebibytes: int = 0) -> None:
         self._is_durable = is_durable
         self.home = home.absolute()
         self.log = self.home / "log.txt"
         self._data = self.home / "data"
         self._sockets = self.home / "socket"
+        self._disk = SmallDisk(self.home / "disk", disk_mebibytes) if disk_mebibytes else None
         self._process: ChildProcess | None = None
 
     async def start(self) -> None:
@@ -151,6 +156,13 @@ class PrivatePostgres:
     async def kill(self) -> None:
         """End the server as a crash would (SIGKILL); ``start`` brings it back."""
         await self._running().kill()
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Leave no room on the server's own small disk while the block lasts."""
+        assert self._disk is not None, "its data lie in its home"
+        with self._disk.filled(self._running().pid):
+            yield
 
     async def new_database(self, name: str, *, template: str = "template1") -> str:
         """Make a database and return its address.
@@ -211,8 +223,12 @@ class PrivatePostgres:
         if not self._is_durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        argv: list[str | Path] = [_program("postgres"), "-D", self._data, "-k", self._sockets, *options]
-        process = self._process = ChildProcess.start([*_as_somebody(), *argv], log=self.log, env=_ENVIRONMENT)
+        data = self._data if self._disk is None else self._disk.folder / self._data.name
+        argv: list[str | Path] = [*_as_somebody(), _program("postgres"), "-D", data, "-k", self._sockets, *options]
+        if self._disk is not None:
+            self._disk.folder.mkdir(exist_ok=True)
+            argv = self._disk.running(argv, self._data)
+        process = self._process = ChildProcess.start(argv, log=self.log, env=_ENVIRONMENT)
         for _ in range(int(_START_SECONDS / _POLL_SECONDS)):
             if not process.running:
                 return False

@@ -221,6 +221,7 @@ class Prover:
         server: DevServer | None = None,
         visibility_minutes: int = 0,
         has_own_database_server: bool = False,
+        database_disk_mebibytes: int = 0,
     ) -> AsyncIterator[Lane]:
         self._made += 1
         name = f"lane-{self._made}"
@@ -231,7 +232,8 @@ class Prover:
             if database is Database.POSTGRESQL:
                 postgres = self._postgres
                 if has_own_database_server:
-                    postgres = await open_.enter_async_context(private_postgres(self._home / name / "postgresql"))
+                    own = private_postgres(self._home / name / "postgresql", disk_mebibytes=database_disk_mebibytes)
+                    postgres = await open_.enter_async_context(own)
                 assert postgres is not None
                 called = name.replace("-", "_")
                 url = await postgres.new_database(called)
@@ -368,6 +370,7 @@ class Prover:
             server=None if disaster.is_private else self._server,
             visibility_minutes=disaster.visibility_minutes,
             has_own_database_server=_has_own_database(case),
+            database_disk_mebibytes=disaster.database_disk_mebibytes,
         ) as own:
             await self._run_case(own, case)
             await self._check(own)

@@ -25,6 +25,7 @@ QUICK = {
 QUICK_OF_SERVERS = {
     "inventory-locked": "reserved",
     "inventory-readonly": "placed",
+    "inventory-full": "placed",
     "inventory-gone": "reserved",
     "database-restored": "all placed stopped",
     "old-schema": "placed",

@@ -36,6 +36,7 @@ class Disaster:
         is_private: needs a Temporal server, sandbox and inventory that no other case uses.
         visibility_minutes: how long a sale may take to show up for the account of the case.
         has_own_database_server: needs a PostgreSQL that no other case uses.
+        database_disk_mebibytes: that PostgreSQL has a disk of its own, of this size; 0: it needs none.
         unavailable: tells why a case cannot be run on this machine; empty when it can.
         left_out: what of it no machine shows, in a sentence.
         limit_seconds: its cases may take so long before that is a breach; 0: as long as any other.
@@ -57,6 +58,7 @@ class Disaster:
     is_private: bool = False
     visibility_minutes: int = 0
     has_own_database_server: bool = False
+    database_disk_mebibytes: int = 0
     unavailable: Callable[[Case], str] = lambda _: ""
     left_out: str = ""
     limit_seconds: float = 0.0

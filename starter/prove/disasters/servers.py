@@ -49,12 +49,12 @@ SERVERS = (
     ),
     Disaster(
         "inventory-full",
-        "the inventory's files cannot grow any more, and then can again",
+        "the inventory's files cannot grow any more, or PostgreSQL's disk is full, and then there is room again",
         inventory_full.inventory_full,
         named=MOMENTS,
         is_private=True,  # a log that was once longer has room left
-        databases=(Database.SQLITE,),
-        left_out="a full disk below PostgreSQL: that takes a disk of its own",
+        has_own_database_server=True,
+        database_disk_mebibytes=inventory_full.DISK_MEBIBYTES,
         unavailable=inventory_full.unavailable,
     ),
     Disaster(
