@@ -38,7 +38,8 @@ def all_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: in
             cases += [case for _, case in found]
     cases = list(dict.fromkeys(cases))
     dice.shuffle(cases)  # whatever is wrong shows early, and slow kinds run beside quick ones
-    return cases
+    # What lasts for many minutes is begun first: none of it is left alone at the end.
+    return sorted(cases, key=lambda case: case.at not in DISASTERS[case.kind].long)
 
 
 def short_cases(boundaries: Boundaries, databases: Sequence[Database], *, seed: int) -> list[Case]:

@@ -167,6 +167,13 @@ def test_a_line_that_no_order_got_through_has_no_cases() -> None:
     } | {"from-the-start", "two-ids", "one-id"}
 
 
+def test_what_lasts_for_minutes_is_begun_first() -> None:
+    cases = all_cases(BOUNDARIES, DATABASES, seed=3)
+    lasting = [case for case in cases if case.at in DISASTERS[case.kind].long]
+    assert len(lasting) == 4
+    assert cases[:4] == lasting
+
+
 def test_disasters_take_turns_at_the_boundaries_and_each_has_been_everywhere_at_the_end() -> None:
     kinds = {kind for kind, disaster in DISASTERS.items() if disaster.takes_turns}
     assert len(kinds) == 6
