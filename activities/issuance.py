@@ -15,7 +15,7 @@ from activities.seller_calls import SellerCalls
 from activities.seller_lists import ListTooLong
 from domain import cadence, purchase, sync
 from domain.errors import InvariantBroken, NotYet, Unavailable
-from domain.inventory import ActRecord, OrderChange, OrderRecord
+from domain.inventory import OrderChange, OrderRecord
 from domain.order import OrderState
 from domain.seller import Message, SellerOrder
 
@@ -166,7 +166,9 @@ class Issuance(IssuanceActivities):
         read shows none; the certificate was paid for and is collected all the same.
         """
         act = await self._inventory.act(order.order_id)
-        if act is None or not await self._may_be_sold_twice(act, order):
+        if act is None:
+            return ()
+        if not purchase.may_be_sold_twice(act) and not await self._calls.was_set_back_since(order.account, order):
             return ()
         try:
             listed = await self._calls.listed_since(seller, act, order.account)
@@ -182,11 +184,6 @@ class Issuance(IssuanceActivities):
         for row in further.values():
             await self._inventory.raise_alert(sync.double_sale(order, row, wanted.seller_order_id), now)
         return tuple(sorted(further))
-
-    async def _may_be_sold_twice(self, act: ActRecord, order: OrderRecord) -> bool:
-        if purchase.may_be_sold_twice(act):
-            return True
-        return not await self._inventory.is_look_fresh(order.account, order.created_at)
 
 
 def _poll(now: datetime) -> _Poll:

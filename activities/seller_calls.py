@@ -10,7 +10,7 @@ from activities.ports import Clock, Inventory, Seller, Sellers
 from activities.seller_lists import ListTooLong, SellerLists, read_whole
 from domain import ids, purchase
 from domain.errors import EvercertError, InvalidRequest, Misconfigured, NotYet, Refused, Unavailable
-from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent
+from domain.inventory import AccountRecord, ActRecord, ActState, AuditEvent, OrderRecord
 from domain.seller import Placement, SellerOrder
 
 _LIST_BEFORE = timedelta(days=1)
@@ -123,7 +123,11 @@ class SellerCalls:
         if act.state is not ActState.RESERVED:
             return True
         order = await self._inventory.order(act.order_id)
-        return order is not None and not await self._inventory.is_look_fresh(account, order.created_at)
+        return order is not None and await self.was_set_back_since(account, order)
+
+    async def was_set_back_since(self, account: str, order: OrderRecord) -> bool:
+        """Tell whether the inventory may have forgotten what was sent for an order: it was set back since that began."""
+        return not await self._inventory.is_look_fresh(account, order.created_at)
 
     async def listed_since(self, seller: Seller, act: ActRecord, account: str | None = None) -> tuple[SellerOrder, ...]:
         """Return the seller's list from the day before the act was written, whole; the list is a copy that lags.

@@ -15,9 +15,7 @@ MOMENTS = (
     Moment.PLACED,
     Moment.RECORDING,
 )
-
-
-_TELLINGS = 300
+_TELLINGS = 300  # looks at what the run shows, before another sentence than the expected one is taken for its last word
 
 
 async def suffer(

@@ -13,8 +13,8 @@ import pwd
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,12 +157,10 @@ class PrivatePostgres:
         """End the server as a crash would (SIGKILL); ``start`` brings it back."""
         await self._running().kill()
 
-    @contextmanager
-    def full_disk(self) -> Iterator[None]:
+    def full_disk(self) -> AbstractContextManager[None]:
         """Leave no room on the server's own small disk while the block lasts."""
         assert self._disk is not None, "its data lie in its home"
-        with self._disk.filled(self._running().pid):
-            yield
+        return self._disk.filled(self._running().pid)
 
     async def new_database(self, name: str, *, template: str = "template1") -> str:
         """Make a database and return its address.

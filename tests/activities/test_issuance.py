@@ -299,8 +299,10 @@ async def test_a_further_sale_is_told_where_an_inventory_was_put_back(
     issued.shop.sell("", "positivessl", "www.example.test")
     await put_back(issued, monkeypatch)
     result, _ = await twice(issuance(issued).collect, given)
-    assert result.other_sales == (second.seller_order_id,)
-    assert len(await issued.inventory.alerts()) == 1
+    assert (result.problems, result.other_sales) == ((), (second.seller_order_id,))
+    (alert,) = await issued.inventory.alerts()
+    assert (alert.kind, alert.seller_order_id) == (AlertKind.DOUBLE_SALE, second.seller_order_id)
+    assert alert.facts["own_seller_order"] == given.seller.seller_order_id
 
 
 async def test_an_order_that_was_sent_once_reads_no_list_when_it_is_collected(

@@ -53,6 +53,12 @@ def csr(name: str) -> str:
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
+def sold_for(house: House, started: StartedOrder) -> list[str]:
+    """Return the seller's numbers of an order's sales, in their order, as its own book has them."""
+    ledger: Any = house.stack.control("ledger")
+    return [str(sale["seller_order_id"]) for sale in ledger["sales"] if sale["custom_order_id"] == started.order_id]
+
+
 async def buy_elsewhere(house: House, order_id: str, name: str) -> SellerOrder:
     """Buy with a reference of ours, and without a word to the inventory: as a lost or second installation would."""
     placement = Placement(
@@ -175,7 +181,10 @@ async def test_what_collection_tells_is_the_same_alert(healed: House) -> None:
     await house.heal()
     await house.issued(started)
     (alert,) = await alerts(house, started.order_id)
-    assert alert.kind == "double-sale"
+    issued = await house.client.inventory.order(started.order_id)
+    assert issued is not None
+    first, second = sold_for(house, started)
+    assert (alert.kind, alert.seller_order_id, issued.seller_order_id) == ("double-sale", first, second)
     assert {"alert.raised", "order.double-sale"} <= set(await house.story(started.order_id))
     assert (await synced(house)).alerts_raised == 0
     (seen,) = await alerts(house, started.order_id)

@@ -38,20 +38,20 @@ def test_a_program_gets_one_exactly_where_nothing_is_said_against_it(disk: Small
 def test_it_is_full_for_the_program_that_has_it_while_the_block_lasts(disk: SmallDisk, contents: Path) -> None:
     argv = disk.running(["sh", "-c", _WRITES, "sh", disk.folder], contents)
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
-        assert program.stdin is not None
-        assert program.stdout is not None
+        told, said = program.stdin, program.stdout
+        assert told is not None and said is not None
 
         def asked_to_write(name: str) -> str:
-            program.stdin.write(f"{name}\n")  # type: ignore[union-attr]
-            program.stdin.flush()  # type: ignore[union-attr]
-            return program.stdout.readline().strip()  # type: ignore[union-attr]
+            told.write(f"{name}\n")
+            told.flush()
+            return said.readline().strip()
 
-        assert program.stdout.readline().strip() == "ready"
+        assert said.readline().strip() == "ready"
         assert asked_to_write("before") == "written"
         with disk.filled(program.pid):
             assert asked_to_write("meanwhile") == "refused"
         assert asked_to_write("after") == "written"
-        program.stdin.close()
+        told.close()
     assert list(disk.folder.iterdir()) == []
 
 
